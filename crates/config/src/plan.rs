@@ -1,0 +1,207 @@
+//! The Plan: everything the operator asked for. Plain data; nothing here can fail.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+
+/// Everything the operator asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where clients connect. Never empty.
+    pub bindings: Vec<Binding>,
+    /// The one managed app.
+    pub app: AppPlan,
+    /// Every limit and deadline.
+    pub limits: Limits,
+    /// How long busy exchanges, tunnels and streams may go on after SIGTERM (`--drain-timeout`).
+    pub drain_timeout: Duration,
+    /// What was taken from where, for the table that `serve` prints: name, value, origin.
+    pub origins: Vec<(String, String, Origin)>,
+}
+
+/// One `--listen`: an IIS binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// As the operator wrote it.
+    pub text: String,
+    /// The addresses that it stands for: `localhost` and `*` stand for one of each family. When the port is 0
+    /// all of them share the port that the first one draws.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// Read off the folder because no file said it.
+    Inferred,
+    /// A place in a file, or a flag.
+    At(Place),
+}
+
+/// One managed backend application at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppPlan {
+    /// The publish folder: absolute, symlinks as the operator gave them. Working directory of the app.
+    pub folder: PathBuf,
+    /// The path base, percent-decoded: `/` for the site root, otherwise starting with `/` and not ending in it.
+    pub path_base: String,
+    /// Which section asked for it.
+    pub handler: Handler,
+    /// What to run.
+    pub program: Program,
+    /// Variables from web.config and `--env`, expanded, at most one per name without regard to case (the
+    /// last one wins and gives the spelling); `--env` beats web.config. `%HTTP_PLATFORM_PORT%` and
+    /// `%ASPNETCORE_PORT%` stand in the values until a start knows the port. Names that the pairing owns
+    /// (PORT, TOKEN, APPL_PATH, IIS_*, URLS, HTTP_PLATFORM_PORT) are not in here.
+    pub environment: Vec<EnvironmentEntry>,
+    /// Set for the app unless something else sets it: the root of the `dotnet` that was chosen.
+    pub dotnet_root: Option<PathBuf>,
+    /// The port to give to the app.
+    pub port: PortChoice,
+    /// `startupTimeLimit`: how long a start may take until the port is listened on, per attempt.
+    pub startup_time_limit: Duration,
+    /// `shutdownTimeLimit`: how long a graceful stop may take before the subtree is killed.
+    pub shutdown_time_limit: Duration,
+    /// `rapidFailsPerMinute`.
+    pub rapid_fails_per_minute: u32,
+    /// `processesPerApplication`.
+    pub processes_per_application: u32,
+    /// `stdoutLogEnabled` and `stdoutLogFile`; none when disabled.
+    pub stdout_log: Option<StdoutLog>,
+    /// handlerSetting `enableOutOfProcessConsoleRedirection`: false leaves the app without stdout and stderr.
+    pub console_redirection: bool,
+    /// `disableStartUpErrorPage`: a failed start answers 502.3 without the report.
+    pub disable_start_up_error_page: bool,
+    /// handlerSetting `forwardResponseConnectionHeader`.
+    pub forward_response_connection_header: bool,
+    /// `--always-running`: start at once and after every end, not at the first request.
+    pub always_running: bool,
+}
+
+/// Which section of web.config, or its absence, describes the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    /// `<aspNetCore>`, or inferred from the folder.
+    AspNetCore,
+    /// `<httpPlatform>`: the program reads `HTTP_PLATFORM_PORT`; no token is checked.
+    HttpPlatform,
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The executable: absolute when it was found; otherwise the words of web.config after translation,
+    /// and the start will fail and say so.
+    pub path: PathBuf,
+    /// Arguments after CommandLineToArgvW splitting and translation, without the program itself.
+    /// `%HTTP_PLATFORM_PORT%` and `%ASPNETCORE_PORT%` stand in them until a start knows the port.
+    pub arguments: Vec<String>,
+}
+
+/// One variable for the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentEntry {
+    /// The name as spelled by the entry that won.
+    pub name: String,
+    /// The value after expansion.
+    pub value: String,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `ASPNETCORE_PORT` of web.config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortChoice {
+    /// Not set, or empty: draw one for each start.
+    Draw,
+    /// A fixed port, 1025–65535.
+    Fixed(u16),
+    /// Not an integer in 1025–65535: every start fails with 502.5 (IIS: stage `SetupListenPort`).
+    Invalid(String),
+}
+
+/// Where the app's output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StdoutLog {
+    /// The folder, absolute; created when missing.
+    pub folder: PathBuf,
+    /// The start of the file name; `_yyyyMMddHHmmss_PID.log` follows.
+    pub prefix: String,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr, $unit:literal, $iis:literal;)+) => {
+        /// Every limit and deadline of the request path.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Name, unit, default and IIS name of every limit, for `check` and the docs.
+            pub const INFO: &[LimitInfo] = &[$(LimitInfo {
+                name: stringify!($field), unit: $unit, iis: $iis, meaning: concat!($($doc, " "),+),
+            },)+];
+        }
+    };
+}
+
+/// What one limit is called and means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitInfo {
+    /// Field of [`Limits`].
+    pub name: &'static str,
+    /// `bytes`, `lines`, `seconds`, `connections`, `requests`.
+    pub unit: &'static str,
+    /// What IIS calls it, or empty.
+    pub iis: &'static str,
+    /// One sentence.
+    pub meaning: &'static str,
+}
+
+limits! {
+    /// A request head with our own lines added, request line included: Kestrel refuses more.
+    head_bytes: usize = 32 * 1024, "bytes", "MaxRequestBytes";
+    /// Header lines of a request with our own added: Kestrel refuses more.
+    head_lines: usize = 100, "lines", "headerLimits";
+    /// The request line with its CRLF (414 beyond).
+    request_line_bytes: usize = 8 * 1024, "bytes", "maxUrl";
+    /// From the first byte of a head to its end (408 beyond).
+    header_deadline: Duration = Duration::from_secs(15), "seconds", "headerWaitTimeout";
+    /// How long a connection may wait for its next request.
+    keep_alive: Duration = Duration::from_secs(120), "seconds", "connectionTimeout";
+    /// How long a client may neither send the body we wait for nor take the answer we send.
+    client_stall: Duration = Duration::from_secs(120), "seconds", "connectionTimeout";
+    /// Largest request body (413 beyond).
+    body_bytes: u64 = 30_000_000, "bytes", "maxAllowedContentLength";
+    /// Open client connections; 80 % of half RLIMIT_NOFILE when that is less (then accepting pauses).
+    connections: usize = 8192, "connections", "maxConnections";
+    /// Requests that may wait for one app's start (503 beyond).
+    start_queue: usize = 1000, "requests", "queueLength";
+    /// Connections to one worker.
+    upstream_connections: usize = 256, "connections", "";
+    /// Opening one connection to a worker.
+    upstream_connect: Duration = Duration::from_secs(5), "seconds", "";
+    /// How long an unused connection to a worker is kept; below Kestrel's 130 s.
+    upstream_idle: Duration = Duration::from_secs(60), "seconds", "";
+    /// Each wait for the app: for its response head, and for each next part of its body (502.3 beyond).
+    request_timeout: Duration = Duration::from_secs(120), "seconds", "requestTimeout";
+    /// A response head (502.3 beyond).
+    response_head_bytes: usize = 64 * 1024, "bytes", "";
+    /// Informational responses before the final one (502.3 beyond).
+    informational_responses: usize = 8, "responses", "";
+    /// What is read and thrown away of a refused request before the connection closes.
+    linger_bytes: u64 = 256 * 1024, "bytes", "";
+    /// How long that may take.
+    linger: Duration = Duration::from_secs(2), "seconds", "";
+}

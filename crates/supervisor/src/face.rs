@@ -1,0 +1,89 @@
+//! What requests see of an app.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use contract::PairingToken;
+
+use crate::gate::{Gate, Lease};
+use crate::messages::StartReport;
+use crate::process::ownership::KeptListeners;
+
+/// Names one worker for the life of the server: 1, 2, 3, …
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u64);
+
+/// Where a worker listens. A Unix socket may join later; only `forward/pool.rs` of the proxy may look inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// A loopback address.
+    Tcp(SocketAddr),
+}
+
+/// What requests see of an app: computed after each step, never set by hand, published as a snapshot.
+#[derive(Debug)]
+pub enum Face {
+    /// Lease from one of these; never empty.
+    Up(Vec<Arc<ServingWorker>>),
+    /// A start is under way or about to be: wait. `start` counts the starts of this app from 1.
+    Starting {
+        /// The start that is awaited.
+        start: u64,
+    },
+    /// Nothing runs; `Wake` starts a worker.
+    Asleep,
+    /// The last start failed. A request that finds this sends `Wake` and waits for a later start; requests
+    /// that waited for this start are answered 502.5 with the report.
+    Failed {
+        /// The start that failed.
+        start: u64,
+        /// What happened.
+        report: Arc<StartReport>,
+    },
+    /// The server is stopping: 503.
+    Stopped,
+}
+
+/// A worker that requests may be sent to.
+#[derive(Debug)]
+pub struct ServingWorker {
+    /// Its name.
+    pub id: WorkerId,
+    /// The process that owns the listener, for the record.
+    pub pid: u32,
+    /// Where it listens.
+    pub address: Address,
+    /// What it expects as `MS-ASPNETCORE-TOKEN`.
+    pub token: PairingToken,
+    /// The listeners that were proved to be this worker's.
+    pub listeners: KeptListeners,
+    /// Open upstream connections of all data threads, counted by whoever opens one (house: one permit per
+    /// connection).
+    pub connections: AtomicUsize,
+    /// One gate per data thread.
+    pub(crate) gates: Vec<Arc<Gate>>,
+}
+
+impl ServingWorker {
+    /// Counts one request in, on the gate of this data thread; none when the gate is closed.
+    #[must_use]
+    pub fn enter(&self, thread: usize) -> Option<Lease> {
+        self.gates[thread].enter()
+    }
+
+    /// A worker outside any supervisor, for tests of the proxy: always open, never told to go.
+    #[must_use]
+    pub fn fixed(id: WorkerId, address: SocketAddr, token: PairingToken, threads: usize) -> Arc<Self> {
+        let (silent, _) = tokio::sync::mpsc::unbounded_channel();
+        Arc::new(Self {
+            id,
+            pid: 0,
+            address: Address::Tcp(address),
+            token,
+            listeners: KeptListeners::any(),
+            connections: AtomicUsize::new(0),
+            gates: Gate::set(id, threads, &silent),
+        })
+    }
+}

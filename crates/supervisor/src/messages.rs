@@ -1,0 +1,81 @@
+//! Everything that crosses the wall between proxy and supervisor, and what the operator is told.
+
+use std::time::Instant;
+
+use crate::face::WorkerId;
+
+/// From the proxy's data threads.
+#[derive(Debug)]
+pub enum ToSupervisor {
+    /// A request waits for this app.
+    Wake,
+    /// The last request on a closed gate has ended.
+    GateEmpty(WorkerId),
+    /// A connection to this worker's port did not reach its listener.
+    Suspect(WorkerId, Suspicion),
+}
+
+/// Why a worker is suspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// Nobody listens on its port any more.
+    NoListener,
+    /// Somebody else does.
+    Stranger,
+}
+
+/// To every data thread of the proxy.
+#[derive(Debug, Clone, Copy)]
+pub enum ToProxy {
+    /// The tunnels (WebSockets) of this worker must have ended by then.
+    EndTunnels {
+        /// Whose.
+        worker: WorkerId,
+        /// Deadline for a clean end.
+        by: Instant,
+    },
+}
+
+/// One line for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppEvent {
+    /// The ASP.NET Core Module's event id (ancm: 1000 start failed, 1001 started, 1005 not stopped gracefully, …),
+    /// or 2000 and up for events that the module has not.
+    pub id: u16,
+    /// How bad it is.
+    pub level: Level,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Windows event log levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// All is well.
+    Information,
+    /// It goes on, but somebody should look.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// The journey of a failed start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartReport {
+    /// The command line, for people.
+    pub command: String,
+    /// The folder it ran in.
+    pub folder: String,
+    /// ANCM's name of the stage that failed: `SetupListenPort`, `CreateProcess`, `PostStartCheck`, …
+    pub stage: &'static str,
+    /// What happened, one sentence: exit codes, signals and errors in words.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The port that was given, 0 when it did not come so far.
+    pub port: u16,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The end of what the app printed, token masked; at most 30,000 characters.
+    pub output: String,
+}

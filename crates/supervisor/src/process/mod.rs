@@ -1,0 +1,103 @@
+//! The only door to the operating system: spawning through the keeper, proving who owns a port, reading the
+//! app's output, stopping. Everything above this folder is portable.
+
+pub mod ownership;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use config::StdoutLog;
+use contract::PairingToken;
+
+use crate::face::WorkerId;
+use crate::process::ownership::KeptListeners;
+
+/// Everything that one start needs; complete, so that the keeper holds no configuration.
+#[derive(Debug)]
+pub struct Launch {
+    /// For which worker; comes back with every [`ProcessEvent`].
+    pub worker: WorkerId,
+    /// The executable. Without a `/` it is looked up in the PATH of `environment`.
+    pub program: PathBuf,
+    /// Arguments without the program, placeholders replaced.
+    pub arguments: Vec<OsString>,
+    /// Working directory, absolute.
+    pub folder: PathBuf,
+    /// The whole environment of the app.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its bytes are masked in everything that the app prints.
+    pub token: PairingToken,
+    /// The port that the app must listen on.
+    pub port: u16,
+    /// How long it may take to listen.
+    pub startup_time_limit: Duration,
+    /// Where stdout and stderr go besides the report.
+    pub stdout_log: Option<StdoutLog>,
+    /// False: the app gets /dev/null for stdout and stderr.
+    pub console_redirection: bool,
+}
+
+/// What happens to a process, in this order. After `Gone` nothing follows.
+#[derive(Debug)]
+pub enum ProcessEvent {
+    /// The program was executed.
+    Started {
+        /// The app's own process.
+        pid: u32,
+    },
+    /// It could not be: nothing runs.
+    SpawnFailed {
+        /// `fork`, `setpgid`, `limits`, `chdir`, `execve`, `keeper`, …
+        stage: String,
+        /// The system's error number.
+        errno: i32,
+        /// The path that the stage was about.
+        path: String,
+    },
+    /// The port is listened on and the listener belongs to the keeper's subtree.
+    Listening {
+        /// Where to connect: the IPv4 loopback when that is answered, else the IPv6 one.
+        address: SocketAddr,
+        /// The process that owns the listener.
+        owner: u32,
+        /// The proof, for the published worker.
+        listeners: KeptListeners,
+    },
+    /// It will not listen where it was told: the start failed, the process may still run.
+    NotListening {
+        /// Why.
+        why: NotListening,
+    },
+    /// The started process ended. The subtree may live on.
+    Exited(Exit),
+    /// The process that owned the listener ended (after `Listening` only).
+    OwnerGone,
+    /// The whole subtree is gone and the keeper with it.
+    Gone,
+}
+
+/// Why a process that runs is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotListening {
+    /// `startupTimeLimit` is over; the subtree listens at these addresses instead, if any.
+    Deadline {
+        /// TCP listeners of the subtree.
+        elsewhere: Vec<SocketAddr>,
+    },
+    /// The port is listened on by a process outside the subtree.
+    Stranger {
+        /// The owner's pid and name where /proc shows them.
+        owner: Option<(u32, String)>,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}

@@ -1,2 +1,22 @@
-//! The binary.
-fn main() {}
+//! Falconer: hosts ASP.NET Core publish folders the way IIS and the ASP.NET Core Module do.
+//!
+//! This room sees every other one. It reads the command line and the environment, once; nobody else does.
+
+mod cli;
+mod files;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Before anything else: a keeper must stay small, and nothing of a user's command line is meant for it.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "__keep") {
+        return supervisor::keep();
+    }
+    match cli::Cli::parse().command {
+        cli::Command::Serve(arguments) => cli::serve::serve(arguments),
+    }
+}

@@ -1,0 +1,211 @@
+//! One client connection: its socket, its deadlines and what it has sent but nobody used yet.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::buffer::Buffer;
+use crate::clock::{Slot, Wait};
+use crate::io::Stream;
+use crate::thread::Thread;
+
+/// How long a connection that was accepted while the server drains may take to send its first byte: it may
+/// have been queued in the kernel with its request.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) thread: Rc<Thread>,
+    pub(crate) stream: Stream,
+    pub(crate) slot: Rc<Slot>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    /// Received and not yet used; has no block while it is empty and nobody reads.
+    pub(crate) input: RefCell<Buffer>,
+    /// Nothing was received yet.
+    fresh: Cell<bool>,
+    /// Counts this connection in the server's limit.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What a wait for the client came to, if not to bytes.
+#[derive(Debug)]
+pub(crate) enum NoBytes {
+    /// It closed or reset the connection.
+    Gone,
+    /// Its deadline is over.
+    Deadline,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        thread: Rc<Thread>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<Self> {
+        let local = stream.local_addr()?;
+        // An answer is written whole, so waiting for more bytes only costs time.
+        stream.set_nodelay(true)?;
+        let slot = thread.clock.slot();
+        thread.open.set(thread.open.get() + 1);
+        Ok(Self {
+            thread,
+            stream: Stream::tcp(stream),
+            slot,
+            peer,
+            local,
+            input: RefCell::default(),
+            fresh: Cell::new(true),
+            _permit: permit,
+        })
+    }
+
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.borrow().is_empty()
+    }
+
+    /// Waits for the next request's first byte; false when the connection is to be closed instead.
+    pub(crate) async fn wait_for_request(&self) -> bool {
+        self.slot.arm(Wait::ClientRead, self.thread.site.limits.keep_alive);
+        let came = poll_fn(|context| {
+            self.slot.register(context);
+            match self.poll_fill(context) {
+                Poll::Ready(result) => Poll::Ready(matches!(result, Ok(1..))),
+                Poll::Pending if self.slot.expired(Wait::ClientRead) => Poll::Ready(false),
+                Poll::Pending if self.thread.is_running() => Poll::Pending,
+                Poll::Pending if self.fresh.replace(false) => {
+                    self.slot.arm(Wait::ClientRead, GRACE);
+                    Poll::Pending
+                }
+                // Draining: a fresh one has been given its grace, another one has none.
+                Poll::Pending => Poll::Ready(false),
+            }
+        })
+        .await;
+        self.slot.disarm(Wait::ClientRead);
+        came
+    }
+
+    /// Reads more input. Gives the block back while there is nothing to read into it.
+    pub(crate) fn poll_fill(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut input = self.input.borrow_mut();
+        if input.is_full() {
+            if input.is_empty() {
+                *input = self.thread.buffers.small();
+            } else {
+                self.thread.buffers.grow(&mut input);
+            }
+        }
+        let result = self.stream.poll_read(context, &mut input);
+        if input.is_empty() {
+            self.thread.buffers.give_back(std::mem::take(&mut *input));
+        } else {
+            self.fresh.set(false);
+        }
+        result
+    }
+
+    /// The next bytes are many: reads them into a large block.
+    pub(crate) fn expect_bulk(&self) {
+        let mut input = self.input.borrow_mut();
+        if input.is_empty() && !input.is_large() {
+            let small = std::mem::replace(&mut *input, self.thread.buffers.large());
+            self.thread.buffers.give_back(small);
+        }
+    }
+
+    /// Reads more input before the deadline that the caller has armed.
+    pub(crate) async fn fill(&self) -> Result<usize, NoBytes> {
+        poll_fn(|context| {
+            self.slot.register(context);
+            match self.poll_fill(context) {
+                Poll::Ready(Ok(count @ 1..)) => Poll::Ready(Ok(count)),
+                Poll::Ready(_) => Poll::Ready(Err(NoBytes::Gone)),
+                Poll::Pending if self.slot.expired(Wait::ClientRead) => Poll::Ready(Err(NoBytes::Deadline)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Ready when the client went away while its request is with the app. Bytes that it sends ahead are kept,
+    /// as many as the buffer holds; a client's FIN counts as gone (Kestrel treats it so too).
+    pub(crate) fn poll_gone(&self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.has_input() && self.input.borrow().is_full() {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_fill(context)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Waits for something that is not this client's, unless the client goes away first.
+    pub(crate) async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        poll_fn(|context| {
+            self.slot.register(context);
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
+            }
+            self.poll_gone(context).map(|()| None)
+        })
+        .await
+    }
+
+    /// Writes everything, as long as the client goes on taking it.
+    pub(crate) async fn send(&self, mut bytes: &[u8]) -> Result<(), NoBytes> {
+        let stall = self.thread.site.limits.client_stall;
+        while !bytes.is_empty() {
+            self.slot.arm(Wait::ClientWrite, stall);
+            let count = poll_fn(|context| {
+                self.slot.register(context);
+                match self.stream.poll_write(context, &[IoSlice::new(bytes)]) {
+                    Poll::Ready(Ok(count @ 1..)) => Poll::Ready(Ok(count)),
+                    Poll::Ready(_) => Poll::Ready(Err(NoBytes::Gone)),
+                    Poll::Pending if self.slot.expired(Wait::ClientWrite) => Poll::Ready(Err(NoBytes::Deadline)),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await?;
+            bytes = &bytes[count..];
+        }
+        self.slot.disarm(Wait::ClientWrite);
+        Ok(())
+    }
+
+    /// Ends a connection whose client may still be sending: says that nothing more comes, then reads and drops
+    /// a bounded rest, since closing at once would reset the connection and could take our answer with it.
+    pub(crate) async fn linger(&self) {
+        let limits = &self.thread.site.limits;
+        let shutdown = poll_fn(|context| self.stream.poll_shutdown(context)).await;
+        self.slot.arm(Wait::ClientRead, limits.linger);
+        let mut dropped = 0;
+        while shutdown.is_ok() && dropped <= limits.linger_bytes {
+            let had = self.input.borrow().len();
+            self.input.borrow_mut().consume(had);
+            match self.fill().await {
+                Ok(count) => dropped += count as u64,
+                Err(NoBytes::Gone | NoBytes::Deadline) => break,
+            }
+        }
+        self.slot.disarm(Wait::ClientRead);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.thread.open.set(self.thread.open.get() - 1);
+        self.thread.buffers.give_back(self.input.take());
+    }
+}

@@ -1,0 +1,215 @@
+//! Bodies in flight: where the next bytes of one end, and what waits to be written.
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use http1::{BadChunk, Body, CHUNK_END, ChunkStep, ChunkedDecoder, LAST_CHUNK};
+
+use crate::buffer::Buffer;
+use crate::io::Stream;
+
+/// Pieces up to this size are copied behind the head, so that all leaves in one write; larger ones are written
+/// from where they were received.
+const COPY_MOST: usize = 4096;
+/// Small pieces are gathered up to this size.
+const GATHER: usize = 16 * 1024;
+/// The end of a chunk and of the body.
+const LAST: &[u8] = b"\r\n0\r\n\r\n";
+
+/// A body being received: validated framing, data not kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// So many bytes are to come.
+    Length(u64),
+    /// Chunks are to come.
+    Chunked(ChunkedDecoder),
+    /// Everything up to the connection's end (responses only).
+    UntilClose,
+}
+
+/// What [`Outbox::load`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// Nothing more in the buffer: write what there is, then read.
+    NeedMore,
+    /// Write this first.
+    Flush,
+    /// The body is complete: write this, then it is done.
+    Ended,
+}
+
+enum Step {
+    More { consumed: usize },
+    Data { skip: usize, len: usize },
+    End { consumed: usize },
+}
+
+impl Source {
+    pub(crate) fn new(body: Body) -> Self {
+        match body {
+            Body::None => Self::Length(0),
+            Body::Length(length) => Self::Length(length),
+            Body::Chunked => Self::Chunked(ChunkedDecoder::default()),
+            Body::UntilClose => Self::UntilClose,
+        }
+    }
+
+    fn step(&mut self, data: &[u8]) -> Result<Step, BadChunk> {
+        Ok(match self {
+            Self::Length(0) => Step::End { consumed: 0 },
+            Self::Length(_) | Self::UntilClose if data.is_empty() => Step::More { consumed: 0 },
+            Self::Length(left) => {
+                let len = usize::try_from(*left).map_or(data.len(), |left| left.min(data.len()));
+                *left -= len as u64;
+                Step::Data { skip: 0, len }
+            }
+            Self::UntilClose => Step::Data { skip: 0, len: data.len() },
+            Self::Chunked(decoder) => match decoder.step(data)? {
+                ChunkStep::More { consumed } => Step::More { consumed },
+                ChunkStep::Data { skip, len } => Step::Data { skip, len },
+                ChunkStep::End { consumed } => Step::End { consumed },
+            },
+        })
+    }
+
+    /// Whether so much is to come that a large buffer pays.
+    pub(crate) fn is_bulky(&self, than: usize) -> bool {
+        match self {
+            Self::Length(left) => *left > than as u64,
+            Self::Chunked(_) | Self::UntilClose => true,
+        }
+    }
+}
+
+/// What waits to be written to one peer: own bytes, then a stretch of the buffer that it came in, then the end
+/// of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) own: Vec<u8>,
+    sent: usize,
+    /// Bytes at the front of the source buffer.
+    direct: usize,
+    tail: &'static [u8],
+    /// Framing in the source buffer behind the direct bytes, to be skipped after them.
+    skip: usize,
+    ended: bool,
+    /// Body bytes loaded so far.
+    pub(crate) loaded: u64,
+    /// Anything was written since the start.
+    pub(crate) started: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(own: Vec<u8>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
+    /// Takes as much of the body out of the buffer as one write should carry. `chunked` re-frames it: received
+    /// framing is never passed on.
+    ///
+    /// # Errors
+    /// [`BadChunk`], and nothing of the bad part was loaded.
+    pub(crate) fn load(&mut self, source: &mut Source, buffer: &mut Buffer, chunked: bool) -> Result<Loaded, BadChunk> {
+        debug_assert!(self.direct == 0, "the earlier stretch was written");
+        if self.ended {
+            return Ok(Loaded::Ended);
+        }
+        loop {
+            match source.step(buffer.data())? {
+                Step::More { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(Loaded::NeedMore);
+                }
+                Step::End { consumed } => {
+                    buffer.consume(consumed);
+                    if chunked {
+                        self.own.extend_from_slice(LAST_CHUNK);
+                    }
+                    self.ended = true;
+                    return Ok(Loaded::Ended);
+                }
+                Step::Data { skip, len } => {
+                    buffer.consume(skip);
+                    self.loaded += len as u64;
+                    if chunked {
+                        http1::write_chunk_head(&mut self.own, len);
+                    }
+                    if len > COPY_MOST {
+                        return Ok(self.load_direct(source, buffer, len, chunked));
+                    }
+                    self.own.extend_from_slice(buffer.part(0..len));
+                    buffer.consume(len);
+                    if chunked {
+                        self.own.extend_from_slice(CHUNK_END);
+                    }
+                    if self.own.len() >= GATHER {
+                        return Ok(Loaded::Flush);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A stretch too long to copy; looks behind it, so that the end of the body leaves in the same write.
+    fn load_direct(&mut self, source: &mut Source, buffer: &Buffer, len: usize, chunked: bool) -> Loaded {
+        self.direct = len;
+        self.tail = if chunked { CHUNK_END } else { b"" };
+        let mut ahead = source.clone();
+        // An error behind it is met again by the next load.
+        if let Ok(Step::End { consumed }) = ahead.step(buffer.part(len..buffer.len())) {
+            *source = ahead;
+            self.skip = consumed;
+            self.tail = if chunked { LAST } else { b"" };
+            self.ended = true;
+            return Loaded::Ended;
+        }
+        Loaded::Flush
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sent == self.own.len() && self.direct == 0 && self.tail.is_empty()
+    }
+
+    /// Writes everything that was loaded.
+    pub(crate) fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        peer: &Stream,
+        buffer: &mut Buffer,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_empty() {
+            let own = IoSlice::new(&self.own[self.sent..]);
+            let direct = IoSlice::new(buffer.part(0..self.direct));
+            let tail = IoSlice::new(self.tail);
+            let count = ready!(match (own.is_empty(), self.direct, self.tail.is_empty()) {
+                (_, 0, true) => peer.poll_write(context, &[own]),
+                (true, 1.., true) => peer.poll_write(context, &[direct]),
+                _ => peer.poll_write(context, &[own, direct, tail]),
+            })?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written(count, buffer);
+        }
+        self.own.clear();
+        self.sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&mut self, count: usize, buffer: &mut Buffer) {
+        self.started = true;
+        let own = count.min(self.own.len() - self.sent);
+        self.sent += own;
+        let direct = (count - own).min(self.direct);
+        self.direct -= direct;
+        buffer.consume(direct);
+        if self.direct == 0 {
+            buffer.consume(std::mem::take(&mut self.skip));
+        }
+        self.tail = &self.tail[count - own - direct..];
+    }
+
+    pub(crate) fn into_own(self) -> Vec<u8> {
+        self.own
+    }
+}

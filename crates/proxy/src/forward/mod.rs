@@ -1,0 +1,167 @@
+//! Sending one exchange to a worker and its answer to the client, both at once.
+
+pub(crate) mod body;
+pub(crate) mod failure;
+pub(crate) mod pool;
+mod request;
+mod response;
+mod upgrade;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use supervisor::{Lease, NoLease};
+
+use crate::answer::Answer;
+use crate::connection::Connection;
+use crate::exchange::Exchange;
+use crate::forward::failure::{Broken, Failure};
+use crate::forward::pool::{NoConnection, Pool, Upstream};
+use crate::forward::request::{Progress, RequestSide};
+use crate::forward::response::{Outcome, ResponseSide, Sides};
+use crate::pipeline::Next;
+use crate::record::{End, Record};
+use crate::thread::Phase;
+
+/// Workers that may turn out to be gone between lease and connection before the client is told.
+const LEASES_MOST: u32 = 8;
+/// Ticks within which the end of a reused connection is taken for its idle end crossing our request; later,
+/// the app had the request in hand.
+const CROSSING_TICKS: u32 = 2;
+
+/// Forwards until the last byte of the answer has left.
+///
+/// # Errors
+/// [`Failure`]: what is left to do for the caller.
+pub(crate) async fn forward(
+    connection: &Rc<Connection>,
+    exchange: &mut Exchange,
+    record: &Record,
+) -> Result<Next, Failure> {
+    let mut repeatable = exchange.is_repeatable();
+    for _ in 0..LEASES_MOST {
+        let lease = lease(connection).await?;
+        let Some(pool) = connection.thread.pools.of(lease.worker(), &connection.thread) else {
+            continue;
+        };
+        let upstream = match pool.checkout(connection).await {
+            Ok(upstream) => upstream,
+            Err(NoConnection::WorkerGone) => continue,
+            Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
+            Err(NoConnection::Busy) => return Err(answer(Answer::unavailable("every connection to the app is busy"))),
+            Err(NoConnection::Timeout) => return Err(answer(Answer::bad_gateway("the app takes no connection"))),
+            Err(NoConnection::NoSocket) => {
+                return Err(answer(Answer::unavailable("the server has no connection left for the app")));
+            }
+        };
+        let attempt = Attempt { connection, exchange, pool: &pool, lease, record };
+        match attempt.run(upstream, repeatable).await {
+            Some(result) => return result,
+            None => repeatable = false,
+        }
+    }
+    Err(answer(Answer::bad_gateway("the app went away again and again before it took the request")))
+}
+
+fn answer(answer: Answer) -> Failure {
+    Failure::Answer(answer)
+}
+
+async fn lease(connection: &Connection) -> Result<Lease, Failure> {
+    let thread = &connection.thread;
+    if let Some(lease) = thread.app.try_lease(thread.index) {
+        return Ok(lease);
+    }
+    match connection.unless_gone(thread.app.lease(thread.index)).await {
+        None => Err(Failure::ClientGone),
+        Some(Ok(lease)) => Ok(lease),
+        Some(Err(refused)) => Err(answer(match refused {
+            NoLease::Failed(_) => Answer::failed_start(thread.site.disable_start_up_error_page),
+            NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
+            NoLease::Deadline => Answer::unavailable("the app did not start in time"),
+            NoLease::Stopped => Answer::unavailable("the server is stopping"),
+        })),
+    }
+}
+
+/// One try of one exchange over one connection.
+struct Attempt<'a> {
+    connection: &'a Rc<Connection>,
+    exchange: &'a Exchange,
+    pool: &'a Rc<Pool>,
+    lease: Lease,
+    record: &'a Record,
+}
+
+impl Attempt<'_> {
+    /// None when the exchange may be tried again.
+    async fn run(self, mut upstream: Upstream, repeatable: bool) -> Option<Result<Next, Failure>> {
+        let thread = &self.connection.thread;
+        let mut head = thread.buffers.output();
+        head.extend_from_slice(&self.exchange.wire);
+        head.extend_from_slice(self.pool.head_end());
+        let mut pump = Pump {
+            connection: self.connection,
+            exchange: self.exchange,
+            request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
+            response: ResponseSide::new(thread.buffers.output()),
+        };
+        let sent_at = thread.clock.now();
+        let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
+        self.connection.slot.disarm_all();
+        let result = match result {
+            Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),
+            Ok(Outcome::Upgraded) => Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await),
+            Err(Broken::ClosedBeforeResponse)
+                if repeatable
+                    && !upstream.answered
+                    && (!pump.request.started() || upstream.reused)
+                    && thread.clock.now() - sent_at <= CROSSING_TICKS =>
+            {
+                return None;
+            }
+            Err(broken) => Err(broken.into_failure(pump.response.started(), thread.site.limits.body_bytes)),
+        };
+        thread.buffers.give_back_output(pump.request.into_own());
+        thread.buffers.give_back_output(pump.response.into_own());
+        drop(self.lease);
+        Some(result)
+    }
+
+    fn done(&self, pump: &Pump<'_>, upstream: Upstream) -> Next {
+        self.record.ended(End::Done);
+        // Bytes behind the answer would be taken for the next one (response-queue poisoning).
+        if pump.response.reusable && pump.request.progress == Progress::Sent && upstream.buffer.is_empty() {
+            self.pool.give_back(upstream, &self.connection.thread);
+        }
+        if pump.response.keep_alive && pump.request.progress == Progress::Sent { Next::KeepAlive } else { Next::Linger }
+    }
+}
+
+struct Pump<'a> {
+    connection: &'a Connection,
+    exchange: &'a Exchange,
+    request: RequestSide,
+    response: ResponseSide,
+}
+
+impl Pump<'_> {
+    fn poll(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) -> Poll<Result<Outcome, Broken>> {
+        self.connection.slot.register(context);
+        if self.connection.thread.phase.get() == Phase::Ending {
+            return Poll::Ready(Err(Broken::Ending));
+        }
+        if self.request.progress == Progress::Sending {
+            if let Poll::Ready(Err(broken)) = self.request.poll(context, self.connection, &upstream.stream) {
+                return Poll::Ready(Err(broken));
+            }
+        }
+        if self.request.progress != Progress::Sending && self.connection.poll_gone(context).is_ready() {
+            return Poll::Ready(Err(Broken::ClientGone));
+        }
+        let sides =
+            Sides { connection: self.connection, exchange: self.exchange, request: self.request.progress };
+        self.response.poll(context, sides, upstream)
+    }
+}

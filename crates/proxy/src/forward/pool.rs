@@ -1,0 +1,327 @@
+//! Connections to workers: one pool per thread and worker, dead with the worker, capped per worker over all
+//! threads. The only file that knows what kind of address a worker has.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use supervisor::process::ownership::Ownership;
+use supervisor::{Address, Face, ServingWorker, Suspicion, WorkerId};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::buffer::{Buffer, Buffers};
+use crate::clock::Wait;
+use crate::connection::Connection;
+use crate::io::Stream;
+use crate::thread::Thread;
+
+/// Unused connections kept per thread and worker.
+const IDLE_MOST: usize = 32;
+
+/// The caps of all workers, shared by the data threads; locked once per thread and worker, never per request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Caps(Arc<Mutex<HashMap<WorkerId, Arc<Cap>>>>);
+
+/// How many connections one worker may have, over all threads: one permit each, first come first served.
+#[derive(Debug)]
+struct Cap {
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+/// One thread's pools.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    caps: Caps,
+    pools: RefCell<Vec<Rc<Pool>>>,
+}
+
+/// One thread's connections to one worker.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) worker: Arc<ServingWorker>,
+    /// `MS-ASPNETCORE-TOKEN` with its value, and the empty line.
+    head_end: Vec<u8>,
+    cap: Arc<Cap>,
+    idle: RefCell<Vec<Idle>>,
+    /// Requests of this thread that wait for a connection of this thread, or for a permit.
+    waiters: RefCell<std::collections::VecDeque<oneshot::Sender<Upstream>>>,
+    /// Tunnels must end.
+    pub(crate) ending: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    upstream: Upstream,
+    /// Tick since when.
+    since: u32,
+}
+
+/// One connection to a worker, with what it has sent and nobody used yet.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) stream: Stream,
+    pub(crate) buffer: Buffer,
+    /// It carried an exchange before.
+    pub(crate) reused: bool,
+    /// A head came for the current exchange.
+    pub(crate) answered: bool,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// The worker is gone or not itself any more: lease another one.
+    WorkerGone,
+    /// Nobody is there to be served.
+    ClientGone,
+    /// All connections are busy and the queue is full, or the wait was too long.
+    Busy,
+    /// Connecting took too long.
+    Timeout,
+    /// The system gave no socket.
+    NoSocket,
+}
+
+impl Upstream {
+    /// Room to read into; a large block when much is to come.
+    pub(crate) fn make_room(&mut self, buffers: &Buffers, bulky: bool) {
+        if !self.buffer.is_full() && !(bulky && self.buffer.is_empty() && !self.buffer.is_large()) {
+            return;
+        }
+        if self.buffer.is_empty() {
+            let new = if bulky { buffers.large() } else { buffers.small() };
+            buffers.give_back(std::mem::replace(&mut self.buffer, new));
+        } else {
+            buffers.grow(&mut self.buffer);
+        }
+    }
+
+    pub(crate) fn release_if_empty(&mut self, buffers: &Buffers) {
+        if self.buffer.is_empty() {
+            buffers.give_back(std::mem::take(&mut self.buffer));
+        }
+    }
+
+    /// A tunnel is bounded by the client connections; it no longer counts as a connection for requests.
+    pub(crate) fn becomes_tunnel(&mut self) {
+        self.permit = None;
+    }
+}
+
+impl Pools {
+    pub(crate) fn new(caps: Caps) -> Self {
+        Self { caps, pools: RefCell::default() }
+    }
+
+    /// This thread's pool for a worker that was just leased; none when the worker is gone meanwhile.
+    pub(crate) fn of(&self, id: WorkerId, thread: &Thread) -> Option<Rc<Pool>> {
+        if let Some(pool) = self.pools.borrow().iter().find(|pool| pool.worker.id == id) {
+            return Some(Rc::clone(pool));
+        }
+        let worker = thread.app.worker(id)?;
+        let cap = self.caps.of(id, thread.site.limits.upstream_connections);
+        let mut head_end = Vec::new();
+        http1::write_field(&mut head_end, contract::PAIRING_TOKEN.as_bytes(), worker.token.as_str().as_bytes());
+        http1::end_head(&mut head_end);
+        let pool = Rc::new(Pool {
+            worker,
+            head_end,
+            cap,
+            idle: RefCell::default(),
+            waiters: RefCell::default(),
+            ending: Cell::new(false),
+        });
+        self.pools.borrow_mut().push(Rc::clone(&pool));
+        Some(pool)
+    }
+
+    /// Tunnels of this worker must end.
+    pub(crate) fn end_tunnels(&self, id: WorkerId) {
+        for pool in self.pools.borrow().iter().filter(|pool| pool.worker.id == id) {
+            pool.ending.set(true);
+        }
+    }
+
+    /// Forgets the pools of workers that are not published any more, and connections that nobody used for long.
+    pub(crate) fn sweep(&self, thread: &Thread) {
+        let ticks = thread.site.limits.upstream_idle.as_millis() / crate::clock::TICK.as_millis();
+        let oldest = thread.clock.now().saturating_sub(u32::try_from(ticks).unwrap_or(u32::MAX));
+        let mut gone = Vec::new();
+        self.pools.borrow_mut().retain(|pool| {
+            pool.idle.borrow_mut().retain(|idle| idle.since >= oldest && idle.upstream.stream.is_quiet());
+            let published = is_published(&thread.app.face(), pool.worker.id);
+            if !published {
+                pool.idle.borrow_mut().clear();
+            }
+            // A tunnel or an answer under way holds the pool; it goes with the last of them.
+            let keep = published || Rc::strong_count(pool) > 1;
+            if !keep {
+                gone.push(pool.worker.id);
+            }
+            keep
+        });
+        for id in gone {
+            self.caps.forget(id);
+        }
+    }
+}
+
+fn is_published(face: &Face, id: WorkerId) -> bool {
+    matches!(face, Face::Up(workers) if workers.iter().any(|worker| worker.id == id))
+}
+
+impl Caps {
+    fn of(&self, id: WorkerId, most: usize) -> Arc<Cap> {
+        // A panic elsewhere cannot leave a half-written map: each change is one call.
+        let mut caps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Cap { permits: Arc::new(Semaphore::new(most)), waiting: AtomicUsize::new(0) });
+        Arc::clone(caps.entry(id).or_insert_with(new))
+    }
+
+    fn forget(&self, id: WorkerId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+impl Pool {
+    pub(crate) fn head_end(&self) -> &[u8] {
+        &self.head_end
+    }
+
+    /// A connection that is free and still good, or a new one whose listener was proved to be the worker's.
+    ///
+    /// # Errors
+    /// [`NoConnection`].
+    pub(crate) async fn checkout(&self, connection: &Connection) -> Result<Upstream, NoConnection> {
+        while let Some(idle) = self.idle.borrow_mut().pop() {
+            if idle.upstream.stream.is_quiet() {
+                return Ok(idle.upstream);
+            }
+        }
+        match Arc::clone(&self.cap.permits).try_acquire_owned() {
+            Ok(permit) => self.connect(connection, permit).await,
+            Err(_) => self.wait(connection).await,
+        }
+    }
+
+    async fn wait(&self, connection: &Connection) -> Result<Upstream, NoConnection> {
+        let limits = &connection.thread.site.limits;
+        let waiting = Waiting::new(&self.cap.waiting);
+        if waiting.before >= limits.start_queue {
+            return Err(NoConnection::Busy);
+        }
+        let (hand_over, handed) = oneshot::channel();
+        self.waiters.borrow_mut().push_back(hand_over);
+        connection.slot.arm(Wait::Upstream, limits.request_timeout);
+        let either = async {
+            tokio::select! {
+                biased;
+                Ok(upstream) = handed => Ok(upstream),
+                permit = Arc::clone(&self.cap.permits).acquire_owned() => Err(permit),
+            }
+        };
+        let either = until(connection, either).await;
+        drop(waiting);
+        match either? {
+            Ok(upstream) => Ok(upstream),
+            Err(Ok(permit)) => self.connect(connection, permit).await,
+            Err(Err(_)) => unreachable!("nobody closes the semaphore"),
+        }
+    }
+
+    async fn connect(&self, connection: &Connection, permit: OwnedSemaphorePermit) -> Result<Upstream, NoConnection> {
+        let Address::Tcp(address) = self.worker.address;
+        connection.slot.arm(Wait::Upstream, connection.thread.site.limits.upstream_connect);
+        let connecting = until(connection, TcpStream::connect(address)).await;
+        let stream = match connecting.map_err(|why| match why {
+            NoConnection::Busy => NoConnection::Timeout,
+            other => other,
+        })? {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                connection.thread.app.suspect(self.worker.id, Suspicion::NoListener);
+                return Err(NoConnection::WorkerGone);
+            }
+            Err(_) => return Err(NoConnection::NoSocket),
+        };
+        // Before the first byte: the port may have another owner by now, and the token is in the first head.
+        let suspicion = match connection.thread.probe.borrow_mut().verify(address, &self.worker.listeners) {
+            Ownership::Ours => None,
+            Ownership::Stranger => Some(Suspicion::Stranger),
+            Ownership::NoListener => Some(Suspicion::NoListener),
+        };
+        if let Some(why) = suspicion {
+            connection.thread.app.suspect(self.worker.id, why);
+            return Err(NoConnection::WorkerGone);
+        }
+        // Only latency is lost where this fails.
+        let _ = stream.set_nodelay(true);
+        Ok(Upstream {
+            stream: Stream::tcp(stream),
+            buffer: Buffer::default(),
+            reused: false,
+            answered: false,
+            permit: Some(permit),
+        })
+    }
+
+    /// Takes back a connection over which request and response went whole and nothing else.
+    pub(crate) fn give_back(&self, mut upstream: Upstream, thread: &Thread) {
+        upstream.release_if_empty(&thread.buffers);
+        upstream.reused = true;
+        upstream.answered = false;
+        let mut waiters = self.waiters.borrow_mut();
+        while let Some(waiter) = waiters.pop_front() {
+            match waiter.send(upstream) {
+                Ok(()) => return,
+                // That request has gone meanwhile.
+                Err(back) => upstream = back,
+            }
+        }
+        // Another thread waits for a permit: closing this connection gives it one.
+        if self.cap.waiting.load(Ordering::Relaxed) == 0 && self.idle.borrow().len() < IDLE_MOST {
+            self.idle.borrow_mut().push(Idle { upstream, since: thread.clock.now() });
+        }
+    }
+}
+
+/// Counts one request that waits for a connection.
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    before: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        Self { count, before }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Until it is done, the client goes away, or the armed upstream deadline is over (`Busy`).
+async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Result<T, NoConnection> {
+    let mut work = std::pin::pin!(work);
+    let timed = std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
+        std::task::Poll::Pending if connection.slot.expired(Wait::Upstream) => std::task::Poll::Ready(None),
+        std::task::Poll::Pending => std::task::Poll::Pending,
+    });
+    let done = connection.unless_gone(timed).await;
+    connection.slot.disarm(Wait::Upstream);
+    match done {
+        None => Err(NoConnection::ClientGone),
+        Some(None) => Err(NoConnection::Busy),
+        Some(Some(done)) => Ok(done),
+    }
+}

@@ -1,0 +1,293 @@
+//! The response's way to the client: a strict look at its head, a fresh one for the client, then the body as it
+//! comes.
+
+use std::task::{Context, Poll, ready};
+
+use http1::{Body, HeadLimits, Known, Method, Parsed, ResponseHead, SentRequest, Version};
+
+use crate::clock::Wait;
+use crate::connection::Connection;
+use crate::exchange::Exchange;
+use crate::forward::body::{Loaded, Outbox, Source};
+use crate::forward::failure::Broken;
+use crate::forward::pool::Upstream;
+use crate::forward::request::{BULK, Progress};
+
+/// What the response side came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The response is whole.
+    Done,
+    /// The worker switched to WebSocket; its 101 was sent on.
+    Upgraded,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head,
+    Body(Source),
+    /// All of it is in the outbox.
+    Ended(Outcome),
+}
+
+#[derive(Debug)]
+pub(crate) struct ResponseSide {
+    outbox: Outbox,
+    phase: Phase,
+    head: ResponseHead,
+    informational: usize,
+    /// The client's framing of the body.
+    chunked: bool,
+    /// The last read filled all the room there was.
+    more_waits: bool,
+    /// The client's connection can carry another request.
+    pub(crate) keep_alive: bool,
+    /// The worker's connection can, if nothing else is wrong.
+    pub(crate) reusable: bool,
+    /// The final head was written or waits in the outbox.
+    pub(crate) has_head: bool,
+}
+
+/// What does not change during one exchange.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sides<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) request: Progress,
+}
+
+impl ResponseSide {
+    pub(crate) fn new(own: Vec<u8>) -> Self {
+        Self {
+            outbox: Outbox::new(own),
+            phase: Phase::Head,
+            head: ResponseHead::default(),
+            informational: 0,
+            chunked: false,
+            more_waits: false,
+            keep_alive: false,
+            reusable: false,
+            has_head: false,
+        }
+    }
+
+    /// Whether the client may have got a byte of the final answer.
+    pub(crate) fn started(&self) -> bool {
+        self.has_head && self.outbox.started
+    }
+
+    pub(crate) fn into_own(self) -> Vec<u8> {
+        self.outbox.into_own()
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        sides: Sides<'_>,
+        upstream: &mut Upstream,
+    ) -> Poll<Result<Outcome, Broken>> {
+        loop {
+            let loaded = match &mut self.phase {
+                Phase::Head => {
+                    self.look_for_head(sides, upstream)?;
+                    if matches!(self.phase, Phase::Head) { Loaded::NeedMore } else { continue }
+                }
+                Phase::Body(source) => {
+                    let loaded = self.outbox.load(source, &mut upstream.buffer, self.chunked);
+                    loaded.map_err(|bad| Broken::BadResponse(bad.reason()))?
+                }
+                Phase::Ended(outcome) => {
+                    let outcome = *outcome;
+                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    return Poll::Ready(Ok(outcome));
+                }
+            };
+            match loaded {
+                Loaded::Ended => self.phase = Phase::Ended(Outcome::Done),
+                Loaded::Flush => ready!(self.poll_flush(context, sides.connection, upstream))?,
+                Loaded::NeedMore => {
+                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    ready!(self.poll_worker(context, sides, upstream))?;
+                }
+            }
+        }
+    }
+
+    fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &Connection,
+        upstream: &mut Upstream,
+    ) -> Poll<Result<(), Broken>> {
+        let slot = &connection.slot;
+        match self.outbox.poll_flush(context, &connection.stream, &mut upstream.buffer) {
+            Poll::Ready(result) => {
+                slot.disarm(Wait::ClientWrite);
+                Poll::Ready(result.map_err(|_| Broken::ClientGone))
+            }
+            Poll::Pending if slot.expired(Wait::ClientWrite) => Poll::Ready(Err(Broken::ClientStalled)),
+            Poll::Pending => {
+                slot.arm_once(Wait::ClientWrite, connection.thread.site.limits.client_stall);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_worker(
+        &mut self,
+        context: &mut Context<'_>,
+        sides: Sides<'_>,
+        upstream: &mut Upstream,
+    ) -> Poll<Result<(), Broken>> {
+        let slot = &sides.connection.slot;
+        let buffers = &sides.connection.thread.buffers;
+        let bulky = matches!(&self.phase, Phase::Body(source) if self.more_waits && source.is_bulky(BULK));
+        upstream.make_room(buffers, bulky);
+        match upstream.stream.poll_read(context, &mut upstream.buffer) {
+            Poll::Ready(Ok(1..)) => {
+                slot.disarm(Wait::Upstream);
+                self.more_waits = upstream.buffer.is_full();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(end) => Poll::Ready(self.at_end(end.is_ok())),
+            // While the request is still on its way, its own side watches the time.
+            Poll::Pending if sides.request != Progress::Sending && slot.expired(Wait::Upstream) => {
+                Poll::Ready(Err(Broken::UpstreamTimeout))
+            }
+            Poll::Pending => {
+                if sides.request != Progress::Sending {
+                    slot.arm_once(Wait::Upstream, sides.connection.thread.site.limits.request_timeout);
+                }
+                upstream.release_if_empty(buffers);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The worker's connection ended, in order or by a reset.
+    fn at_end(&mut self, in_order: bool) -> Result<(), Broken> {
+        match self.phase {
+            Phase::Body(Source::UntilClose) if in_order => {
+                // What was announced by the end of the connection is chunked for a client that can tell.
+                if self.chunked {
+                    self.outbox.own.extend_from_slice(http1::LAST_CHUNK);
+                }
+                self.phase = Phase::Ended(Outcome::Done);
+                Ok(())
+            }
+            Phase::Head => Err(Broken::ClosedBeforeResponse),
+            Phase::Body(_) | Phase::Ended(_) => Err(Broken::ClosedWithinResponse),
+        }
+    }
+
+    /// Parses heads out of the buffer, informational ones and the final one.
+    fn look_for_head(&mut self, sides: Sides<'_>, upstream: &mut Upstream) -> Result<(), Broken> {
+        let limits = &sides.connection.thread.site.limits;
+        let bounds = HeadLimits {
+            head_bytes: limits.response_head_bytes,
+            lines: usize::MAX,
+            line_bytes: limits.response_head_bytes,
+        };
+        let sent = SentRequest { head: sides.exchange.method == Method::Head, upgrade: sides.exchange.websocket };
+        while !upstream.buffer.is_empty() {
+            let parsed = http1::parse_response(upstream.buffer.data(), &bounds, &sent, &mut self.head);
+            match parsed.map_err(|bad| Broken::BadResponse(bad.reason()))? {
+                Parsed::Partial => return Ok(()),
+                Parsed::Complete => {}
+            }
+            upstream.answered = true;
+            let data = upstream.buffer.data();
+            if matches!(self.head.status, 100 | 102..=199) {
+                self.informational += 1;
+                if self.informational > limits.informational_responses {
+                    return Err(Broken::BadResponse("the app sent too many informational responses"));
+                }
+                write_informational(&self.head, data, sides.exchange, &mut self.outbox.own);
+                upstream.buffer.consume(self.head.length);
+                continue;
+            }
+            self.write_final(sides, data);
+            upstream.buffer.consume(self.head.length);
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn write_final(&mut self, sides: Sides<'_>, data: &[u8]) {
+        let Sides { connection, exchange, request } = sides;
+        let http10 = exchange.version == Version::Http10;
+        let has_body = self.head.status != 101 && !matches!(self.head.body, Body::None);
+        self.chunked = has_body && !http10 && !matches!(self.head.body, Body::Length(_));
+        let until_close = has_body && http10 && !matches!(self.head.body, Body::Length(_));
+        let app_closes = connection.thread.site.forward_connection_header && !self.head.keep_alive;
+        // A body that the app did not wait for would be taken for the next request.
+        self.keep_alive = exchange.keep_alive
+            && request == Progress::Sent
+            && !until_close
+            && !app_closes
+            && connection.thread.is_running();
+        self.reusable = self.head.keep_alive && !matches!(self.head.body, Body::UntilClose);
+        self.has_head = true;
+        let framing = Framing { chunked: self.chunked, keep_alive: self.keep_alive, http10 };
+        write_final_head(&self.head, data, framing, &mut self.outbox.own);
+        self.phase = match self.head.status {
+            101 => Phase::Ended(Outcome::Upgraded),
+            _ if !has_body => Phase::Ended(Outcome::Done),
+            _ => Phase::Body(Source::new(self.head.body)),
+        };
+    }
+}
+
+/// What the client is told about framing.
+#[derive(Debug, Clone, Copy)]
+struct Framing {
+    chunked: bool,
+    keep_alive: bool,
+    http10: bool,
+}
+
+/// 100 goes only to a client that asked for it; none goes to HTTP/1.0, which does not know them.
+fn write_informational(head: &ResponseHead, data: &[u8], exchange: &Exchange, out: &mut Vec<u8>) {
+    if exchange.version == Version::Http10 || (head.status == 100 && !exchange.expects_continue) {
+        return;
+    }
+    http1::write_status_line(out, head.status, head.reason.of(data));
+    write_end_to_end(head, data, out);
+    http1::end_head(out);
+}
+
+/// ancm: status and reason as they are; `Connection` and chunking are ours; every other line is kept, also
+/// where a name repeats.
+fn write_final_head(head: &ResponseHead, data: &[u8], framing: Framing, out: &mut Vec<u8>) {
+    http1::write_status_line(out, head.status, head.reason.of(data));
+    write_end_to_end(head, data, out);
+    if framing.chunked {
+        http1::write_field(out, b"Transfer-Encoding", b"chunked");
+    }
+    match (head.status, framing.keep_alive, framing.http10) {
+        (101, ..) => http1::write_field(out, b"Connection", b"Upgrade"),
+        (_, true, true) => http1::write_field(out, b"Connection", b"keep-alive"),
+        (_, false, false) => http1::write_field(out, b"Connection", b"close"),
+        _ => {}
+    }
+    http1::end_head(out);
+}
+
+fn write_end_to_end(head: &ResponseHead, data: &[u8], out: &mut Vec<u8>) {
+    for field in &head.fields {
+        let passes = match field.known {
+            Known::Connection
+            | Known::KeepAlive
+            | Known::ProxyConnection
+            | Known::TransferEncoding
+            | Known::Te
+            | Known::Trailer => false,
+            // 101 and 426 name the protocol there (RFC 9110 §7.8).
+            Known::Upgrade => matches!(head.status, 101 | 426),
+            _ => !field.nominated,
+        };
+        if passes {
+            http1::write_field(out, field.name.of(data), field.value.of(data));
+        }
+    }
+}

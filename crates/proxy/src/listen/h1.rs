@@ -1,0 +1,123 @@
+//! HTTP/1.1 (and 1.0) from clients: finds heads in bytes, one exchange after the other.
+//!
+//! The future of an idle connection is small: everything that a request needs lives in the exchange's own
+//! future, which exists only while there is one, in memory taken from a per-thread list.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use http1::{HeadLimits, Method, Parsed, RequestHead};
+
+use crate::answer::Answer;
+use crate::clock::Wait;
+use crate::connection::{Connection, NoBytes};
+use crate::pipeline::{self, Next};
+use crate::record::{End, Record};
+
+/// How much a head may grow between two looks at it although no line ended: keeps the work for a head that
+/// trickles in linear.
+const LOOK_AGAIN: usize = 1024;
+
+/// Memory of finished exchanges, reused by the next ones of this thread.
+#[derive(Debug)]
+pub(crate) struct FreeList<F>(RefCell<Vec<Pin<Box<Option<F>>>>>);
+
+impl<F: Future> FreeList<F> {
+    /// For the futures that this function makes.
+    pub(crate) fn of(_make: fn(Rc<Connection>) -> F) -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+
+    async fn run(&self, future: F) -> F::Output {
+        let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(None));
+        place.set(Some(future));
+        let running = |place: &mut Pin<Box<Option<F>>>, context: &mut _| {
+            place.as_mut().as_pin_mut().expect("set above and not taken since").poll(context)
+        };
+        let output = poll_fn(|context| running(&mut place, context)).await;
+        place.set(None);
+        self.0.borrow_mut().push(place);
+        output
+    }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<F: Future<Output = Next>>(
+    connection: Rc<Connection>,
+    exchanges: Rc<FreeList<F>>,
+    exchange: fn(Rc<Connection>) -> F,
+) {
+    while connection.has_input() || connection.wait_for_request().await {
+        if exchanges.run(exchange(Rc::clone(&connection))).await != Next::KeepAlive {
+            break;
+        }
+    }
+}
+
+/// One exchange: from the first byte of its head to the last byte of its answer.
+pub(crate) async fn exchange(connection: Rc<Connection>) -> Next {
+    let mut head = connection.thread.head();
+    let next = match read_head(&connection, &mut head).await {
+        Ok(()) => pipeline::reply(&connection, &head).await,
+        Err(NoHead::Gone) => Next::Close,
+        Err(NoHead::Answer(answer)) => {
+            let record = Record::new(&connection.thread.counters);
+            record.ended(End::Done);
+            pipeline::say(&connection, &record, &answer, Method::Get, false).await
+        }
+    };
+    connection.thread.give_back_head(head);
+    if next == Next::Linger {
+        connection.linger().await;
+    }
+    next
+}
+
+enum NoHead {
+    Gone,
+    Answer(Answer),
+}
+
+async fn read_head(connection: &Connection, head: &mut RequestHead) -> Result<(), NoHead> {
+    let site = &connection.thread.site;
+    let limits = HeadLimits {
+        head_bytes: site.limits.head_bytes,
+        lines: site.limits.head_lines,
+        line_bytes: site.limits.request_line_bytes,
+    };
+    let mut looked = 0;
+    loop {
+        let parsed = http1::parse_request(connection.input.borrow().data(), &limits, head);
+        match parsed {
+            Ok(Parsed::Complete) => break,
+            Ok(Parsed::Partial) => {}
+            Err(refusal) => return Err(NoHead::Answer(Answer::refused(&refusal))),
+        }
+        connection.slot.arm_once(Wait::ClientRead, site.limits.header_deadline);
+        looked = connection.input.borrow().len().max(looked);
+        more_of_head(connection, looked).await?;
+    }
+    connection.slot.disarm(Wait::ClientRead);
+    Ok(())
+}
+
+/// Waits until the head is worth another look: a line has ended, or much has come without.
+async fn more_of_head(connection: &Connection, looked: usize) -> Result<(), NoHead> {
+    loop {
+        match connection.fill().await {
+            Ok(count) => {
+                let input = connection.input.borrow();
+                let new = input.part(input.len() - count..input.len());
+                if memchr::memchr(b'\n', new).is_some() || input.len() >= looked + LOOK_AGAIN {
+                    return Ok(());
+                }
+            }
+            Err(NoBytes::Gone) => return Err(NoHead::Gone),
+            Err(NoBytes::Deadline) => {
+                return Err(NoHead::Answer(Answer::new(408, "the request's head did not arrive in time")));
+            }
+        }
+    }
+}

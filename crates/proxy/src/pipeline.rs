@@ -1,0 +1,76 @@
+//! The order of a request's walk; nothing else knows it.
+
+use std::rc::Rc;
+
+use http1::{Method, RequestHead};
+
+use crate::answer::Answer;
+use crate::connection::Connection;
+use crate::exchange;
+use crate::forward;
+use crate::forward::failure::Failure;
+use crate::record::{End, Record};
+
+/// What becomes of the client's connection after an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It may carry another request.
+    KeepAlive,
+    /// It ends; the client may still be sending.
+    Linger,
+    /// It ends at once.
+    Close,
+}
+
+/// One request from its head to its last byte.
+pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Next {
+    let record = Record::new(&connection.thread.counters);
+    let mut exchange = match exchange::receive(connection, head) {
+        Ok(exchange) => exchange,
+        Err(answer) => return say(connection, &record, &answer, head.method, false).await,
+    };
+    let result = forward::forward(connection, &mut exchange, &record).await;
+    connection.slot.disarm_all();
+    let next = match result {
+        Ok(next) => next,
+        Err(Failure::ClientGone) => {
+            record.ended(End::ClientGone);
+            Next::Close
+        }
+        Err(Failure::Abort) => {
+            connection.stream.reset_on_close();
+            Next::Close
+        }
+        Err(Failure::Answer(answer)) => {
+            // A body that nobody read stands between us and the next request.
+            let keep_alive = exchange.keep_alive && !exchange.has_body();
+            say(connection, &record, &answer, exchange.method, keep_alive).await
+        }
+    };
+    connection.thread.buffers.give_back_output(std::mem::take(&mut exchange.wire));
+    next
+}
+
+/// Sends an answer of our own.
+pub(crate) async fn say(
+    connection: &Connection,
+    record: &Record,
+    answer: &Answer,
+    method: Method,
+    keep_alive: bool,
+) -> Next {
+    let close = answer.closes || !keep_alive || !connection.thread.is_running();
+    let bytes = answer.write(connection, method, close);
+    let sent = connection.send(&bytes).await;
+    connection.thread.buffers.give_back_output(bytes);
+    match (sent, close) {
+        (Err(_), _) => {
+            record.ended(End::ClientGone);
+            Next::Close
+        }
+        (Ok(()), close) => {
+            record.ended(End::Done);
+            if close { Next::Linger } else { Next::KeepAlive }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The data threads: one per core, each with a single-threaded runtime of its own, alive as long as the process.
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::Limits;
+use supervisor::{AppHandle, ToProxy};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::clock::TICK;
+use crate::forward::pool::{Caps, Pools};
+use crate::listen::accept::{self, Bound};
+use crate::record::Totals;
+use crate::thread::{Phase, Thread};
+
+/// How long after the end of the drain what is left may take to be cut.
+const CUTTING: Duration = Duration::from_secs(3);
+
+/// The compiled site: what the data threads need of the Plan.
+#[derive(Debug)]
+pub struct Site {
+    /// Percent-decoded path base, `/` for the root.
+    pub path_base: String,
+    /// Every limit.
+    pub limits: Limits,
+    /// handlerSetting `forwardResponseConnectionHeader`.
+    pub forward_connection_header: bool,
+    /// `disableStartUpErrorPage`.
+    pub disable_start_up_error_page: bool,
+}
+
+/// The supervisor's way to the data threads, made before either of them.
+#[derive(Debug)]
+pub struct Wires {
+    senders: Vec<UnboundedSender<ToProxy>>,
+    receivers: Vec<UnboundedReceiver<ToProxy>>,
+}
+
+impl Wires {
+    /// For so many data threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        let (senders, receivers) = (0..threads).map(|_| unbounded_channel()).unzip();
+        Self { senders, receivers }
+    }
+
+    /// What the supervisor gets.
+    #[must_use]
+    pub fn senders(&self) -> Vec<UnboundedSender<ToProxy>> {
+        self.senders.clone()
+    }
+}
+
+/// The running data plane.
+#[derive(Debug)]
+pub struct Proxy {
+    commands: Vec<UnboundedSender<Command>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    /// Accept what is queued, let busy exchanges end until then; answers with the thread's sums.
+    Drain { until: Instant, drained: oneshot::Sender<Totals> },
+    /// Cut everything.
+    End,
+}
+
+/// Starts one data thread per set of listeners.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Result<Proxy> {
+    let connections = Arc::new(Semaphore::new(site.limits.connections));
+    let site = Arc::new(site);
+    let caps = Caps::default();
+    let mut commands = Vec::new();
+    for (index, (listeners, wire)) in bound.listeners.into_iter().zip(wires.receivers).enumerate() {
+        let (command, inbox) = unbounded_channel();
+        commands.push(command);
+        let work = Work {
+            index,
+            listeners,
+            wire,
+            inbox,
+            app: app.clone(),
+            site: Arc::clone(&site),
+            caps: caps.clone(),
+            connections: Arc::clone(&connections),
+        };
+        std::thread::Builder::new().name(format!("data-{index}")).spawn(move || run(work))?;
+    }
+    Ok(Proxy { commands })
+}
+
+impl Proxy {
+    /// Accepts what is queued, then nothing more; idle connections close, busy ones with their answer; what is
+    /// still open at `until` is cut, tunnels with Close 1001. Returns when all is gone.
+    pub async fn drain(&self, until: Instant) -> Totals {
+        let mut waiting = Vec::new();
+        for command in &self.commands {
+            let (drained, done) = oneshot::channel();
+            // A data thread never ends before the process.
+            if command.send(Command::Drain { until, drained }).is_ok() {
+                waiting.push(done);
+            }
+        }
+        let mut totals = Totals::default();
+        for done in waiting {
+            totals = totals.plus(done.await.unwrap_or_default());
+        }
+        totals
+    }
+
+    /// Cuts everything now; a drain under way ends with it.
+    pub fn end(&self) {
+        for command in &self.commands {
+            // As above.
+            let _ = command.send(Command::End);
+        }
+    }
+}
+
+/// What one data thread is started with.
+struct Work {
+    index: usize,
+    listeners: Vec<TcpListener>,
+    wire: UnboundedReceiver<ToProxy>,
+    inbox: UnboundedReceiver<Command>,
+    app: AppHandle,
+    site: Arc<Site>,
+    caps: Caps,
+    connections: Arc<Semaphore>,
+}
+
+/// The root of a data thread. A half-dead server is worse than none, so a panic that comes up to here ends the
+/// process; one inside a connection's task costs that connection only.
+fn run(work: Work) {
+    let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        tokio::task::LocalSet::new().block_on(&runtime, serve(work))
+    }));
+    if !matches!(served, Ok(Ok(()))) {
+        std::process::abort();
+    }
+}
+
+async fn serve(work: Work) -> io::Result<()> {
+    let Work { index, listeners, mut wire, mut inbox, app, site, caps, connections } = work;
+    let thread = Rc::new(Thread::new(index, site, app, Pools::new(caps)));
+    let accepting = Accepting(Rc::new(std::cell::Cell::new(listeners.len())));
+    for listener in listeners {
+        let accept = accept::accept(Rc::clone(&thread), listener, Arc::clone(&connections));
+        let open = accepting.clone();
+        tokio::task::spawn_local(async move {
+            let result = accept.await;
+            open.0.set(open.0.get() - 1);
+            result
+        });
+    }
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                thread.clock.tick();
+                thread.pools.sweep(&thread);
+            }
+            Some(ToProxy::EndTunnels { worker, .. }) = wire.recv() => {
+                thread.pools.end_tunnels(worker);
+                thread.clock.wake_all();
+            }
+            command = inbox.recv() => match command {
+                Some(Command::Drain { until, drained }) => {
+                    let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);
+                    tokio::task::spawn_local(drain);
+                }
+                Some(Command::End) => thread.enter(Phase::Ending),
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
+
+/// How many listeners of this thread still accept.
+#[derive(Clone)]
+struct Accepting(Rc<std::cell::Cell<usize>>);
+
+async fn drain(thread: Rc<Thread>, accepting: Accepting, until: Instant, drained: oneshot::Sender<Totals>) {
+    if thread.is_running() {
+        thread.enter(Phase::Draining);
+    }
+    let until = tokio::time::Instant::from_std(until);
+    let gone = || thread.open.get() == 0 && accepting.0.get() == 0;
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    while !gone() && thread.phase.get() == Phase::Draining && tokio::time::Instant::now() < until {
+        look.tick().await;
+    }
+    if !gone() {
+        thread.enter(Phase::Ending);
+        let cut = tokio::time::Instant::now() + CUTTING;
+        while !gone() && tokio::time::Instant::now() < cut {
+            look.tick().await;
+        }
+    }
+    // Nobody waits for it when the process is told to end at once.
+    let _ = drained.send(thread.counters.totals());
+}

@@ -1,0 +1,91 @@
+//! What one data thread owns; everything in here stays on its thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http1::RequestHead;
+use supervisor::AppHandle;
+use supervisor::process::ownership::ListenerProbe;
+
+use crate::buffer::Buffers;
+use crate::clock::Clock;
+use crate::forward::pool::Pools;
+use crate::record::Counters;
+use crate::runtime::Site;
+
+/// How far the server's own end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// New connections and requests are welcome.
+    Running,
+    /// Idle connections close, busy ones after their answer.
+    Draining,
+    /// Whatever is still open is cut; tunnels get a close frame.
+    Ending,
+}
+
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) index: usize,
+    pub(crate) site: Arc<Site>,
+    pub(crate) app: AppHandle,
+    pub(crate) clock: Rc<Clock>,
+    pub(crate) buffers: Buffers,
+    pub(crate) pools: Pools,
+    pub(crate) probe: RefCell<ListenerProbe>,
+    pub(crate) counters: Rc<Counters>,
+    pub(crate) phase: Cell<Phase>,
+    /// Client connections that are open on this thread.
+    pub(crate) open: Cell<usize>,
+    heads: RefCell<Vec<RequestHead>>,
+    next_request: Cell<u64>,
+}
+
+impl Thread {
+    pub(crate) fn new(index: usize, site: Arc<Site>, app: AppHandle, pools: Pools) -> Self {
+        // The high half tells threads and server starts apart, the low half counts.
+        let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let start = start.map_or(0, |since| since.as_millis() as u64);
+        Self {
+            index,
+            site,
+            app,
+            clock: Rc::new(Clock::default()),
+            buffers: Buffers::default(),
+            pools,
+            probe: RefCell::default(),
+            counters: Rc::default(),
+            phase: Cell::new(Phase::Running),
+            open: Cell::new(0),
+            heads: RefCell::default(),
+            next_request: Cell::new((start << 24) ^ ((index as u64) << 56)),
+        }
+    }
+
+    /// A head to parse into, with room from earlier requests.
+    pub(crate) fn head(&self) -> RequestHead {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_back_head(&self, mut head: RequestHead) {
+        head.reset();
+        self.heads.borrow_mut().push(head);
+    }
+
+    /// Names one exchange in our answers and logs: unique for this machine, not secret.
+    pub(crate) fn request_id(&self) -> u64 {
+        let id = self.next_request.get();
+        self.next_request.set(id.wrapping_add(1));
+        id
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.phase.get() == Phase::Running
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.clock.wake_all();
+    }
+}

@@ -72,7 +72,7 @@ fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -
     let mut scratch = PathScratch::default();
     let base = connection.thread.site.path_base.as_bytes();
     let resolved = route::resolve(head, data, &mut scratch, base)?;
-    http1::write_request_start(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
+    http1::write_request_line(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
     write_host(connection, head, data, wire);
     let mut lines = 5;
     for field in &head.fields {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http1::{Method, RequestHead};
+use http1::{Method, RequestHead, Version};
 
 use crate::answer::Answer;
 use crate::connection::Connection;
@@ -42,8 +42,8 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Ne
             Next::Close
         }
         Err(Failure::Answer(answer)) => {
-            // A body that nobody read stands between us and the next request.
-            let keep_alive = exchange.keep_alive && !exchange.has_body();
+            // A body that nobody read stands between us and the next request; HTTP/1.0 expects no more.
+            let keep_alive = exchange.keep_alive && !exchange.has_body() && exchange.version == Version::Http11;
             say(connection, &record, &answer, exchange.method, keep_alive).await
         }
     };

@@ -33,10 +33,11 @@ impl<F: Future> FreeList<F> {
     async fn run(&self, future: F) -> F::Output {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(None));
         place.set(Some(future));
-        let running = |place: &mut Pin<Box<Option<F>>>, context: &mut _| {
-            place.as_mut().as_pin_mut().expect("set above and not taken since").poll(context)
-        };
-        let output = poll_fn(|context| running(&mut place, context)).await;
+        let output = poll_fn(|context| {
+            let running = place.as_mut().as_pin_mut().expect("set above and not taken since");
+            running.poll(context)
+        })
+        .await;
         place.set(None);
         self.0.borrow_mut().push(place);
         output
@@ -119,5 +120,23 @@ async fn more_of_head(connection: &Connection, looked: usize) -> Result<(), NoHe
                 return Err(NoHead::Answer(Answer::new(408, "the request's head did not arrive in time")));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn returned<A, B, C, R>(_: impl FnOnce(A, B, C) -> R) -> usize {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn idle<F: Future<Output = Next>>(_: fn(Rc<Connection>) -> F) -> usize {
+            returned(serve::<F>) + size_of::<Connection>()
+        }
+        let size = idle(exchange);
+        assert!(size <= 600, "{size} bytes");
     }
 }

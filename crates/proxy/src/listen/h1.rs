@@ -4,9 +4,9 @@
 //! future, which exists only while there is one, in memory taken from a per-thread list.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use http1::{HeadLimits, Method, Parsed, RequestHead};
 
@@ -30,17 +30,32 @@ impl<F: Future> FreeList<F> {
         Self(RefCell::new(Vec::new()))
     }
 
-    async fn run(&self, future: F) -> F::Output {
+    /// Puts the future in its place at once, so that whoever waits for it holds only a pointer.
+    fn start(&self, future: F) -> Running<'_, F> {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(None));
         place.set(Some(future));
-        let output = poll_fn(|context| {
-            let running = place.as_mut().as_pin_mut().expect("set above and not taken since");
-            running.poll(context)
-        })
-        .await;
-        place.set(None);
-        self.0.borrow_mut().push(place);
-        output
+        Running { list: self, place: Some(place) }
+    }
+}
+
+/// An exchange under way; its memory goes back to the list when it ends.
+struct Running<'a, F> {
+    list: &'a FreeList<F>,
+    place: Option<Pin<Box<Option<F>>>>,
+}
+
+impl<F: Future> Future for Running<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let place = self.place.as_mut().expect("polled only until it is ready");
+        let future = place.as_mut().as_pin_mut().expect("set at the start");
+        let output = std::task::ready!(future.poll(context));
+        if let Some(mut place) = self.place.take() {
+            place.set(None);
+            self.list.0.borrow_mut().push(place);
+        }
+        Poll::Ready(output)
     }
 }
 
@@ -51,7 +66,7 @@ pub(crate) async fn serve<F: Future<Output = Next>>(
     exchange: fn(Rc<Connection>) -> F,
 ) {
     while connection.has_input() || connection.wait_for_request().await {
-        if exchanges.run(exchange(Rc::clone(&connection))).await != Next::KeepAlive {
+        if exchanges.start(exchange(Rc::clone(&connection))).await != Next::KeepAlive {
             break;
         }
     }

@@ -1,0 +1,150 @@
+//! Finds what the tests run: the built binary, the puppet, .NET and the sample apps, programs on PATH.
+//!
+//! The only place that reads the environment.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::outcome::{Context, Failure, Outcome};
+use crate::process;
+
+/// A variable of this process; none when it is unset or empty.
+#[expect(clippy::disallowed_methods, reason = "the tests read the environment here")]
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Every variable of this process.
+#[expect(clippy::disallowed_methods, reason = "the tests read the environment here")]
+#[must_use]
+pub fn variables() -> Vec<(String, String)> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// An integer variable of this process, such as the number of trials of a long experiment.
+#[must_use]
+pub fn number(name: &str) -> Option<u64> {
+    variable(name).and_then(|value| value.parse().ok())
+}
+
+/// A program on PATH.
+#[must_use]
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    variable("PATH")?.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+/// The profile's folder of the target directory: this test runs from the `deps` below it.
+fn profile_folder() -> Outcome<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder =
+        own.parent().and_then(Path::parent).context("a test binary lies two folders below the target's")?;
+    Ok(if own.parent().is_some_and(|parent| parent.ends_with("deps")) {
+        folder.to_owned()
+    } else {
+        own.parent().unwrap_or(folder).to_owned()
+    })
+}
+
+/// The built `falconer`: `FALCONER_BIN`, or built now with the profile of this test.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn falconer() -> Outcome<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| match variable("FALCONER_BIN") {
+            Some(path) => Ok(PathBuf::from(path)),
+            None => build_falconer().map_err(|Failure(why)| why),
+        })
+        .clone()
+        .map_err(Failure)
+}
+
+fn build_falconer() -> Outcome<PathBuf> {
+    let folder = profile_folder()?;
+    let mut cargo = process::command(Path::new(env!("CARGO")));
+    cargo.args(["build", "--quiet", "--package", "falconer", "--bin", "falconer"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => {}
+        Some(profile) => {
+            cargo.args(["--profile", profile]);
+        }
+    }
+    let output = cargo.output().context("cargo build")?;
+    crate::ensure!(
+        output.status.success(),
+        "falconer does not build: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let binary = folder.join("falconer");
+    crate::ensure!(binary.is_file(), "{} is missing after a build", binary.display());
+    Ok(binary)
+}
+
+/// The backend that misbehaves on order; cargo builds it with every test of this package.
+///
+/// # Errors
+/// When the target folder cannot be found.
+pub fn puppet() -> Outcome<PathBuf> {
+    let binary = profile_folder()?.join("puppet");
+    crate::ensure!(binary.is_file(), "{} is missing", binary.display());
+    Ok(binary)
+}
+
+/// The .NET runtime and the sample apps.
+#[derive(Debug, Clone)]
+pub struct Dotnet {
+    /// What `DOTNET_ROOT` should be.
+    pub root: PathBuf,
+    /// Publish folders by name.
+    pub apps: PathBuf,
+}
+
+/// Finds .NET and the sample apps.
+///
+/// # Errors
+/// Says where it looked.
+pub fn dotnet() -> Outcome<Dotnet> {
+    static FOUND: OnceLock<Result<Dotnet, String>> = OnceLock::new();
+    FOUND.get_or_init(|| find_dotnet().map_err(|Failure(why)| why)).clone().map_err(Failure)
+}
+
+fn find_dotnet() -> Outcome<Dotnet> {
+    let apps = match variable("FALCONER_DOTNET") {
+        Some(folder) => PathBuf::from(folder),
+        None => unpack_beside()?,
+    };
+    let own = apps.join("dotnet");
+    let root = if own.join("dotnet").is_file() {
+        own
+    } else {
+        variable("DOTNET_ROOT")
+            .map(PathBuf::from)
+            .or_else(|| Some(std::fs::canonicalize(on_path("dotnet")?).ok()?.parent()?.to_owned()))
+            .context("no .NET: neither FALCONER_DOTNET, DOTNET_ROOT nor PATH leads to one")?
+    };
+    let found = Dotnet { root, apps: apps.join("apps") };
+    crate::ensure!(found.root.join("dotnet").is_file(), "no dotnet in {}", found.root.display());
+    crate::ensure!(found.apps.is_dir(), "no sample apps: {} is missing", found.apps.display());
+    Ok(found)
+}
+
+/// Unpacks the bundle that may lie beside the project; its script prints where to.
+fn unpack_beside() -> Outcome<PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/dotnet/setup.sh");
+    crate::ensure!(
+        script.is_file(),
+        "no sample apps: FALCONER_DOTNET is unset and the bundle does not lie beside the project"
+    );
+    let output = process::command(Path::new("/bin/sh")).arg(&script).output().context(script.display())?;
+    crate::ensure!(
+        output.status.success(),
+        "{} failed: {}",
+        script.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}

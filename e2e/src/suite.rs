@@ -1,0 +1,128 @@
+//! One test binary: its trials, what they need, and how they are run.
+
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::find;
+use crate::outcome::{Failure, Outcome};
+
+/// What a trial needs that a machine may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The .NET runtime and the sample apps.
+    Dotnet,
+    /// Node 18 or newer.
+    Node,
+    /// Python 3.
+    Python,
+    /// To be root.
+    Root,
+    /// To be asked for by name: it takes long, or needs a machine of its own.
+    ByName,
+}
+
+impl Need {
+    /// Why it cannot be had here.
+    fn missing(self) -> Option<String> {
+        static DOTNET: OnceLock<Option<String>> = OnceLock::new();
+        let program =
+            |name: &str| find::on_path(name).is_none().then(|| format!("there is no {name} on PATH"));
+        match self {
+            Self::Dotnet => DOTNET.get_or_init(|| find::dotnet().err().map(|Failure(why)| why)).clone(),
+            Self::Node => program("node"),
+            Self::Python => program("python3"),
+            Self::Root => (!rustix::process::getuid().is_root()).then(|| "this user is not root".to_owned()),
+            Self::ByName => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dotnet => "dotnet",
+            Self::Node => "node",
+            Self::Python => "python",
+            Self::Root => "root",
+            Self::ByName => "name",
+        }
+    }
+
+    /// Whether lacking it is a failure here (`FALCONER_REQUIRE`, a list with commas, or `all`).
+    fn required(self) -> bool {
+        find::variable("FALCONER_REQUIRE")
+            .is_some_and(|list| list.split(',').map(str::trim).any(|one| one == self.name() || one == "all"))
+    }
+}
+
+/// The trials of one file.
+#[derive(Debug)]
+pub struct Suite {
+    trials: Vec<Trial>,
+    /// More than cores, since trials mostly wait.
+    threads: usize,
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Self { trials: Vec::new(), threads: 6 }
+    }
+}
+
+impl Suite {
+    /// A suite without trials.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many trials run at once.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Adds a trial that every machine can run.
+    #[must_use]
+    pub fn test(self, name: impl Into<String>, run: impl FnOnce() -> Outcome + Send + 'static) -> Self {
+        self.needing(name, &[], run)
+    }
+
+    /// Adds a trial that is ignored, with the reason, where something is missing.
+    #[must_use]
+    pub fn needing(
+        mut self,
+        name: impl Into<String>,
+        needs: &'static [Need],
+        run: impl FnOnce() -> Outcome + Send + 'static,
+    ) -> Self {
+        let by_name = needs.contains(&Need::ByName);
+        let trial = Trial::ignorable_test(name, move || attempt(needs, run));
+        self.trials.push(trial.with_ignored_flag(by_name));
+        self
+    }
+
+    /// Runs what the command line asks for.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads = arguments.test_threads.or(Some(self.threads));
+        libtest_mimic::run(&arguments, self.trials).exit_code()
+    }
+}
+
+fn attempt(needs: &[Need], run: impl FnOnce() -> Outcome) -> Result<Completion, Failed> {
+    for need in needs {
+        if let Some(why) = need.missing() {
+            if need.required() {
+                return Err(format!("FALCONER_REQUIRE names {}, but {why}", need.name()).into());
+            }
+            return Ok(Completion::ignored_with(why));
+        }
+    }
+    match run() {
+        Ok(()) => Ok(Completion::Completed),
+        Err(Failure(text)) => Err(Failed::from(text)),
+    }
+}

@@ -1,0 +1,5 @@
+//! apps.
+use std::process::ExitCode;
+fn main() -> ExitCode {
+    e2e::Suite::new().run()
+}

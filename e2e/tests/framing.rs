@@ -1,0 +1,5 @@
+//! framing.
+use std::process::ExitCode;
+fn main() -> ExitCode {
+    e2e::Suite::new().run()
+}

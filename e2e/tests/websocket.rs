@@ -1,0 +1,5 @@
+//! websocket.
+use std::process::ExitCode;
+fn main() -> ExitCode {
+    e2e::Suite::new().run()
+}

@@ -1,0 +1,178 @@
+//! One path decides: the path of a target without dot segments, as it is sent on, and decoded, as it is judged.
+//!
+//! Measured: Kestrel decodes a path once except `%2F`, leaves what is no valid UTF-8 as text, and removes dot
+//! segments afterwards, also those that were spelled with `%2e`. The deciding path is the one that the app will
+//! see. Called by the proxy's routing.
+
+use crate::fault::Refusal;
+
+/// Memory for paths that cannot be used as they stand; reused from request to request.
+#[derive(Debug, Clone, Default)]
+pub struct PathScratch {
+    raw: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+/// A target taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// The path as sent, without dot segments; nothing else is changed.
+    pub raw_path: &'a [u8],
+    /// From the `?` on, or empty.
+    pub query: &'a [u8],
+    /// The raw path percent-decoded once except `%2F`; what decodes to no UTF-8 stays as text.
+    pub deciding: &'a [u8],
+}
+
+/// Takes the `path_and_query` of a request head apart.
+///
+/// # Errors
+/// [`Refusal::PathAboveRoot`] if `..` climbs above the root.
+pub fn resolve<'a>(path_and_query: &'a [u8], scratch: &'a mut PathScratch) -> Result<Resolved<'a>, Refusal> {
+    let end = memchr::memchr(b'?', path_and_query).unwrap_or(path_and_query.len());
+    let (path, query) = path_and_query.split_at(end);
+    let PathScratch { raw, decoded } = scratch;
+    // An absolute target may go without a path (RFC 9112 §3.2.1).
+    let path = if path.is_empty() { b"/" } else { path };
+    let escaped = memchr::memchr(b'%', path).is_some();
+    let raw_path = if may_have_dots(path, escaped) {
+        remove_dots(path, raw)?;
+        raw.as_slice()
+    } else {
+        path
+    };
+    let deciding = if escaped {
+        decode(raw_path, decoded);
+        decoded.as_slice()
+    } else {
+        raw_path
+    };
+    Ok(Resolved { raw_path, query, deciding })
+}
+
+/// Whether a segment may start with a dot: only then can it be a dot segment.
+fn may_have_dots(path: &[u8], escaped: bool) -> bool {
+    let starts_with_dot = |rest: &[u8]| rest.starts_with(b".") || (escaped && starts_with_escaped_dot(rest));
+    memchr::memchr_iter(b'/', path).any(|at| starts_with_dot(&path[at + 1..]))
+}
+
+fn starts_with_escaped_dot(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', b'2', b'e' | b'E', ..])
+}
+
+/// RFC 3986 §5.2.4, with escaped dots taken for dots.
+fn remove_dots(path: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    out.clear();
+    let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match dots(segment) {
+            Some(1) if last => out.push(b'/'),
+            Some(1) => {}
+            Some(2) => {
+                let parent = memchr::memrchr(b'/', out).ok_or(Refusal::PathAboveRoot)?;
+                out.truncate(parent);
+                if last {
+                    out.push(b'/');
+                }
+            }
+            _ => {
+                out.push(b'/');
+                out.extend_from_slice(segment);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number of dots if the segment consists of nothing else.
+fn dots(segment: &[u8]) -> Option<usize> {
+    let mut rest = segment;
+    let mut count = 0;
+    while !rest.is_empty() {
+        rest = match rest {
+            [b'.', rest @ ..] => rest,
+            _ if starts_with_escaped_dot(rest) => &rest[3..],
+            _ => return None,
+        };
+        count += 1;
+    }
+    Some(count)
+}
+
+/// Percent-decodes once; `%2F` and everything that decodes to no UTF-8 stay as they are.
+fn decode(path: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let mut rest = path;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let mut sequence = [0; 4];
+        let length = decode_one(rest, &mut sequence);
+        if length == 0 {
+            out.push(b'%');
+            rest = &rest[1..];
+        } else {
+            out.extend_from_slice(&sequence[..length]);
+            rest = &rest[3 * length..];
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Decodes the escapes of one character into `sequence`, and returns its length in bytes; zero if it stays text.
+fn decode_one(text: &[u8], sequence: &mut [u8; 4]) -> usize {
+    let Some(first) = escape(text) else { return 0 };
+    let length = match first {
+        b'/' => return 0,
+        0..0x80 => 1,
+        0xC2..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        0xF0..0xF5 => 4,
+        _ => return 0,
+    };
+    for (index, byte) in sequence[..length].iter_mut().enumerate() {
+        match text.get(3 * index..).and_then(escape) {
+            Some(value) => *byte = value,
+            None => return 0,
+        }
+    }
+    if std::str::from_utf8(&sequence[..length]).is_ok() { length } else { 0 }
+}
+
+fn escape(text: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = text else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(*high)? << 4 | digit(*low)?)
+}
+
+/// Whether a deciding path lies in a base (decoded; `/` or `/sub`), which it does at a segment boundary only.
+///
+/// Letters match without regard to case, as IIS's application paths do; ASCII matches nothing but ASCII, as in
+/// .NET's ordinal comparison.
+#[must_use]
+pub fn base_match(deciding: &[u8], base: &[u8]) -> bool {
+    let base = base.strip_suffix(b"/").unwrap_or(base);
+    let Some(rest) = strip_base(deciding, base) else { return false };
+    matches!(rest, [] | [b'/', ..]) && deciding.starts_with(b"/")
+}
+
+fn strip_base<'a>(path: &'a [u8], base: &[u8]) -> Option<&'a [u8]> {
+    if base.is_ascii() {
+        let (start, rest) = path.split_at_checked(base.len())?;
+        return start.eq_ignore_ascii_case(base).then_some(rest);
+    }
+    let (path, base) = (std::str::from_utf8(path).ok()?, std::str::from_utf8(base).ok()?);
+    let mut path = path.chars();
+    base.chars()
+        .all(|want| path.next().is_some_and(|have| same_letter(have, want)))
+        .then_some(path.as_str().as_bytes())
+}
+
+fn same_letter(have: char, want: char) -> bool {
+    if have.is_ascii() || want.is_ascii() {
+        have.eq_ignore_ascii_case(&want)
+    } else {
+        have == want || have.to_lowercase().eq(want.to_lowercase())
+    }
+}

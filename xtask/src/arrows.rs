@@ -142,6 +142,7 @@ mod tests {
         Metadata {
             packages: names.iter().map(package).collect(),
             built: arrows.iter().map(|(from, to)| (index(from), index(to))).collect(),
+            ..Metadata::default()
         }
     }
 

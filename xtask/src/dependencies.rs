@@ -146,7 +146,7 @@ mod tests {
             default_features,
         });
         let package = Package { member: true, dependencies: dependencies.collect(), ..package("ours") };
-        Metadata { packages: vec![package], built: Vec::new() }
+        Metadata { packages: vec![package], ..Metadata::default() }
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         ];
         for package in bad {
             let name = package.name.clone();
-            let metadata = Metadata { packages: vec![self::package("fine"), package], built: Vec::new() };
+            let metadata = Metadata { packages: vec![self::package("fine"), package], ..Metadata::default() };
             let found = check_packages(&metadata, &policy());
             assert!(found.len() == 1 && found[0].starts_with(&name), "{name}: {found:?}");
         }

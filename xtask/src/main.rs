@@ -16,6 +16,7 @@ mod command;
 mod dependencies;
 mod limits;
 mod metadata;
+mod readme;
 mod soak;
 mod spdx;
 mod tests_step;

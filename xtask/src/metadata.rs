@@ -3,6 +3,7 @@
 //! The only reader of `cargo metadata`; the checks see [`Metadata`].
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub(crate) struct Metadata {
     /// What ends up in a build: normal and build dependencies, without those that only the model checker
     /// gets (`cfg(loom)`). Indices into `packages`.
     pub(crate) built: Vec<(usize, usize)>,
+    /// Where builds go.
+    pub(crate) target: PathBuf,
 }
 
 /// One package.
@@ -72,7 +75,8 @@ impl Metadata {
                 }
             }
         }
-        Some(Self { packages, built })
+        let target = value["target_directory"].as_str()?.into();
+        Some(Self { packages, built, target })
     }
 }
 
@@ -120,6 +124,7 @@ mod tests {
         let edge = |to: &str, kind: Value, target: Value| json!({"pkg": to, "dep_kinds": [{"kind": kind, "target": target}]});
         let metadata = Metadata::read(&json!({
             "workspace_members": ["a"],
+            "target_directory": "/somewhere",
             "packages": [package("a", Value::Null), package("b", json!("registry+x"))],
             "resolve": {"nodes": [{"id": "a", "deps": [
                 edge("b", Value::Null, json!("cfg(loom)")), edge("b", json!("dev"), Value::Null),

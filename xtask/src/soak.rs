@@ -38,7 +38,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         Some(trials) => call.with("FALCONER_SOAK_TRIALS", &trials.to_string()),
         None => call,
     };
-    call.and(name).run()
+    // What takes long is marked as ignored, so that nobody runs it by accident.
+    call.and("--include-ignored").and(name).run()
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! Runs every test, with nextest where it is installed, and keeps the runner's closing line for the end.
 
+use std::path::Path;
+
 use crate::command::{self, Call};
 
 /// Runs the tests of the whole workspace; gives back what the runner said of them at the end.
-pub(crate) fn run() -> Result<String, String> {
+pub(crate) fn run(binary: &Path) -> Result<String, String> {
     let nextest = Call::cargo(&["nextest", "--version"]).capture().is_ok();
     let call = if nextest {
         Call::cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
         Call::cargo(&["test", "--workspace", "--no-fail-fast"])
     };
+    // A build for another target lies elsewhere; then the tests find it themselves.
+    let call = if binary.is_file() { call.with("FALCONER_BIN", &binary.to_string_lossy()) } else { call };
     // Its output passes through us, which would cost the colours that a terminal gets.
     let call = match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         true if command::variable("NO_COLOR").is_none() => call.with("CARGO_TERM_COLOR", "always"),

@@ -57,6 +57,7 @@ async fn serve(
         limits: plan.limits.clone(),
         forward_connection_header: plan.app.forward_response_connection_header,
         disable_start_up_error_page: plan.app.disable_start_up_error_page,
+        development: is_development(&plan, &inherited),
     };
     let setup = AppSetup {
         plan: plan.app,
@@ -72,6 +73,19 @@ async fn serve(
     until_told(&mut signals, &mut happened, printer).await;
     stop(&proxy, &control, drain_timeout, (&mut signals, &mut happened, printer)).await;
     Ok(())
+}
+
+/// Whether the app runs in the Development environment: `ASPNETCORE_ENVIRONMENT`, else `DOTNET_ENVIRONMENT`, from
+/// web.config and flags before our own.
+fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
+    let value = |name: &str| {
+        let own = inherited.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
+        let set = plan.app.environment.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
+        set.map(|entry| entry.value.clone()).or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
+    };
+    value("ASPNETCORE_ENVIRONMENT")
+        .or_else(|| value("DOTNET_ENVIRONMENT"))
+        .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
 }
 
 /// Prints events until the first signal to stop.

@@ -1,12 +1,15 @@
 //! A response in our own voice: refusals, failed starts, timeouts.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use contract::REQUEST_ID;
-use http1::{Method, Refusal};
+use http1::{Known, Method, Refusal, RequestHead};
+use supervisor::StartReport;
 
 use crate::connection::Connection;
-use crate::pages;
+use crate::pages::Page;
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -17,13 +20,22 @@ pub(crate) struct Answer {
     pub(crate) sentence: Cow<'static, str>,
     /// Seconds to wait before trying again.
     retry_after: Option<u32>,
+    /// The journey of a failed start, for a reader who may see it.
+    report: Option<Arc<StartReport>>,
     /// What framing could not be trusted, or bytes that nobody will read: the connection ends with this answer.
     pub(crate) closes: bool,
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, substatus: 0, sentence: sentence.into(), retry_after: None, closes: true }
+        Self {
+            status,
+            substatus: 0,
+            sentence: sentence.into(),
+            retry_after: None,
+            report: None,
+            closes: true,
+        }
     }
 
     /// A head that we do not accept; what follows it cannot be trusted either.
@@ -44,10 +56,12 @@ impl Answer {
         Self { substatus: 3, closes: false, ..Self::new(502, sentence) }
     }
 
-    /// The app did not start (IIS: 502.5, or 502.3 with disableStartUpErrorPage).
-    pub(crate) fn failed_start(disable_error_page: bool) -> Self {
+    /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
+    pub(crate) fn failed_start(report: Arc<StartReport>, disable_error_page: bool) -> Self {
         let substatus = if disable_error_page { 3 } else { 5 };
-        Self { substatus, closes: false, ..Self::new(502, "the app could not be started; the server's log says why") }
+        let sentence = "the app could not be started; the server's log says why";
+        let report = (!disable_error_page).then_some(report);
+        Self { substatus, closes: false, report, ..Self::new(502, sentence) }
     }
 
     pub(crate) fn unavailable(sentence: &'static str) -> Self {
@@ -55,12 +69,28 @@ impl Answer {
     }
 
     /// Writes the whole answer.
-    pub(crate) fn write(&self, connection: &Connection, method: Method, close: bool) -> Vec<u8> {
+    pub(crate) fn write(
+        &self,
+        connection: &Connection,
+        method: Method,
+        reader: Reader,
+        close: bool,
+    ) -> Vec<u8> {
         let id = format!("{:016x}", connection.thread.request_id());
-        let page = pages::error(self.status, self.substatus, &self.sentence, &id);
+        let page = Page {
+            status: self.status,
+            substatus: self.substatus,
+            sentence: &self.sentence,
+            id: &id,
+            report: self.report.as_deref().filter(|_| reader.may_see_reports),
+        };
+        let (content_type, page) = match reader.wants_json {
+            true => ("application/problem+json", page.problem()),
+            false => ("text/html; charset=utf-8", page.html()),
+        };
         let mut out = connection.thread.buffers.output();
         http1::write_status_line(&mut out, self.status, http1::reason_phrase(self.status).as_bytes());
-        http1::write_field(&mut out, b"Content-Type", b"text/html; charset=utf-8");
+        http1::write_field(&mut out, b"Content-Type", content_type.as_bytes());
         http1::write_number_field(&mut out, b"Content-Length", page.len() as u64);
         http1::write_field(&mut out, b"Cache-Control", b"no-store");
         http1::write_field(&mut out, REQUEST_ID.as_bytes(), id.as_bytes());
@@ -78,5 +108,84 @@ impl Answer {
             out.extend_from_slice(page.as_bytes());
         }
         out
+    }
+}
+
+/// Who reads an answer of our own. Reports name folders, commands and output of the app: they are for people
+/// at this machine, not for visitors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reader {
+    may_see_reports: bool,
+    wants_json: bool,
+}
+
+impl Reader {
+    pub(crate) fn of(connection: &Connection, head: &RequestHead) -> Self {
+        let input = connection.input.borrow();
+        let data = input.data();
+        let accepts = |what: &[u8]| {
+            let accept = head.fields.iter().filter(|field| field.known == Known::Accept);
+            accept.map(|field| field.value.of(data)).any(|value| memchr::memmem::find(value, what).is_some())
+        };
+        Self {
+            may_see_reports: connection.thread.site.development || is_local(connection, head, data),
+            wants_json: accepts(b"json") && !accepts(b"html"),
+        }
+    }
+}
+
+/// Sent from this machine to this machine, with no sign of another server in between, which would make every
+/// visitor look local.
+fn is_local(connection: &Connection, head: &RequestHead, data: &[u8]) -> bool {
+    connection.peer.ip().to_canonical().is_loopback()
+        && head.host.is_none_or(|host| is_loopback_name(host.of(data)))
+        && !head.fields.iter().any(|field| speaks_of_a_proxy(field.name.of(data)))
+}
+
+fn is_loopback_name(host: &[u8]) -> bool {
+    let host = std::str::from_utf8(host).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn speaks_of_a_proxy(name: &[u8]) -> bool {
+    let starts =
+        |prefix: &[u8]| name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix);
+    match name.first().map(u8::to_ascii_lowercase) {
+        Some(b'x') => starts(b"x-forwarded-") || name.eq_ignore_ascii_case(b"x-real-ip"),
+        Some(b'f') => name.eq_ignore_ascii_case(b"forwarded"),
+        Some(b'v') => name.eq_ignore_ascii_case(b"via"),
+        Some(b'c') => starts(b"cf-"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_has_many_names() {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.9.9.9:8080", "[::1]", "[::1]:8080"] {
+            assert!(is_loopback_name(host.as_bytes()), "{host}");
+        }
+        for host in ["", "localhost.evil.example", "192.168.0.1:80", "[2001:db8::1]:80", "127.0.0.1.nip.io"] {
+            assert!(!is_loopback_name(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_in_between_shows() {
+        for name in
+            ["X-Forwarded-For", "x-forwarded-host", "Forwarded", "VIA", "X-Real-IP", "CF-Connecting-IP"]
+        {
+            assert!(speaks_of_a_proxy(name.as_bytes()), "{name}");
+        }
+        for name in ["Host", "Cookie", "X-Forward", "Cache-Control", "Viable", "X-Requested-With"] {
+            assert!(!speaks_of_a_proxy(name.as_bytes()), "{name}");
+        }
     }
 }

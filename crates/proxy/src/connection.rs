@@ -173,7 +173,9 @@ impl Connection {
                 match self.stream.poll_write(context, &[IoSlice::new(bytes)]) {
                     Poll::Ready(Ok(count @ 1..)) => Poll::Ready(Ok(count)),
                     Poll::Ready(_) => Poll::Ready(Err(NoBytes::Gone)),
-                    Poll::Pending if self.slot.expired(Wait::ClientWrite) => Poll::Ready(Err(NoBytes::Deadline)),
+                    Poll::Pending if self.slot.expired(Wait::ClientWrite) => {
+                        Poll::Ready(Err(NoBytes::Deadline))
+                    }
                     Poll::Pending => Poll::Pending,
                 }
             })

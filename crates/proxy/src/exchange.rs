@@ -3,7 +3,7 @@
 use contract::{FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for};
 use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Reader};
 use crate::connection::Connection;
 use crate::route;
 
@@ -19,6 +19,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Body,
     pub(crate) expects_continue: bool,
     pub(crate) websocket: bool,
+    /// Who reads an answer of our own, and in what form.
+    pub(crate) reader: Reader,
     /// The request head for the app but for the token line and the empty line.
     pub(crate) wire: Vec<u8>,
 }
@@ -43,6 +45,7 @@ pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exc
     if matches!(head.body, Body::Length(length) if length > limits.body_bytes) {
         return Err(Answer::body_too_large(limits.body_bytes));
     }
+    let reader = Reader::of(connection, head);
     let mut wire = connection.thread.buffers.output();
     let lines = write_head(connection, head, &mut wire)?;
     let line_bytes = memchr::memchr(b'\n', &wire).map_or(wire.len(), |end| end + 1);
@@ -61,6 +64,7 @@ pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exc
         body: head.body,
         expects_continue: head.expect_continue,
         websocket: head.upgrade_websocket,
+        reader,
         wire,
     })
 }
@@ -72,7 +76,7 @@ fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -
     let mut scratch = PathScratch::default();
     let base = connection.thread.site.path_base.as_bytes();
     let resolved = route::resolve(head, data, &mut scratch, base)?;
-    http1::write_request_line(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
+    http1::write_request_start(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
     write_host(connection, head, data, wire);
     let mut lines = 5;
     for field in &head.fields {

@@ -26,7 +26,11 @@ impl Stream {
     }
 
     /// Reads what there is into the buffer's space, which must not be empty. 0 is the end.
-    pub(crate) fn poll_read(&self, context: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut Buffer,
+    ) -> Poll<io::Result<usize>> {
         let mut space = ReadBuf::new(buffer.space());
         debug_assert!(space.capacity() > 0, "a full buffer would look like the end");
         let result = match &mut *self.0.borrow_mut() {
@@ -39,7 +43,11 @@ impl Stream {
         })
     }
 
-    pub(crate) fn poll_write(&self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match &mut *self.0.borrow_mut() {
             Inner::Tcp(stream) => match parts {
                 [one] => Pin::new(stream).poll_write(context, one),

@@ -1,43 +1,128 @@
 //! The one template of every page of our own: light and dark, phone and desktop, no external resource.
 
-/// IIS's name for a substatus that has one; otherwise RFC 9110's phrase for the status.
-fn title(status: u16, substatus: u8) -> &'static str {
-    match (status, substatus) {
-        (502, 5) => "ANCM Out-Of-Process Startup Failure",
-        _ => http1::reason_phrase(status),
+use std::fmt::Write as _;
+
+use supervisor::StartReport;
+
+const STYLE: &str = "\
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); --mark: #c2410c }
+@media (prefers-color-scheme: dark) { :root { --mark: #fb923c } }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 46rem; margin: 9vh auto 4rem; padding: 0 1.25rem }
+h1 { font-size: 1.45rem; line-height: 1.3; margin: 0 0 .75rem } h1 b { color: var(--mark); font-weight: 600 }
+h2 { font-size: 1rem; margin: 2rem 0 .5rem }
+dl { display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .35rem 1.25rem; margin: 1.5rem 0;
+  border-top: 1px solid var(--line); padding-top: 1rem } dt { opacity: .7 } dd { margin: 0; overflow-wrap: anywhere }
+code, pre { font: .85rem/1.5 ui-monospace, monospace } .hint { border-left: 3px solid var(--mark); padding-left: .9rem }
+pre { border: 1px solid var(--line); border-radius: 6px; padding: .9rem; overflow: auto; max-height: 26rem;
+  white-space: pre-wrap; overflow-wrap: anywhere } footer { margin-top: 2.5rem; font-size: .8125rem; opacity: .7 }
+@media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .6rem } }";
+
+/// What one page says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page<'a> {
+    pub(crate) status: u16,
+    pub(crate) substatus: u8,
+    /// May hold what a client sent, so it is escaped.
+    pub(crate) sentence: &'a str,
+    pub(crate) id: &'a str,
+    /// Only for a reader who may see it.
+    pub(crate) report: Option<&'a StartReport>,
+}
+
+impl Page<'_> {
+    /// IIS's name for a substatus that has one; otherwise RFC 9110's phrase for the status.
+    fn title(&self) -> &'static str {
+        match (self.status, self.substatus) {
+            (502, 5) => "ANCM Out-Of-Process Startup Failure",
+            _ => http1::reason_phrase(self.status),
+        }
+    }
+
+    fn number(&self) -> String {
+        if self.substatus == 0 {
+            self.status.to_string()
+        } else {
+            format!("{}.{}", self.status, self.substatus)
+        }
+    }
+
+    pub(crate) fn html(&self) -> String {
+        let (number, title, id) = (self.number(), self.title(), self.id);
+        let sentence = sentence(self.sentence);
+        let report = self.report.map(journey).unwrap_or_default();
+        // IIS's pages end so, and tools that know them look for it.
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>HTTP Error {number} - {title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n\
+             <h1>HTTP Error <b>{number}</b> - {title}</h1>\n<p>{sentence}</p>\n{report}\
+             <footer>Request {id} · Falconer</footer>\n</body>\n</html>\r\n"
+        )
+    }
+
+    /// RFC 9457.
+    pub(crate) fn problem(&self) -> String {
+        let mut out = String::from("{");
+        let _ = write!(out, "\"title\":{},\"status\":{}", json(self.title()), self.status);
+        if self.substatus != 0 {
+            let _ = write!(out, ",\"substatus\":{}", self.substatus);
+        }
+        let _ = write!(out, ",\"detail\":{},\"requestId\":{}", json(self.sentence), json(self.id));
+        if let Some(report) = self.report {
+            let _ = write!(
+                out,
+                ",\"stage\":{},\"reason\":{},\"hint\":{},\"command\":{},\"folder\":{},\"attempts\":{},\"output\":{}",
+                json(report.stage),
+                json(&report.reason),
+                report.hint.as_deref().map_or_else(|| "null".to_owned(), json),
+                json(&report.command),
+                json(&report.folder),
+                report.attempts,
+                json(&report.output),
+            );
+        }
+        out.push_str("}\n");
+        out
     }
 }
 
-/// One page. `sentence` may hold what a client sent, so it is escaped.
-pub(crate) fn error(status: u16, substatus: u8, sentence: &str, id: &str) -> String {
-    let number = if substatus == 0 { status.to_string() } else { format!("{status}.{substatus}") };
-    let title = title(status, substatus);
-    let mut sentence = escape(sentence);
-    if let Some(first) = sentence.get_mut(..1) {
+/// A failed start from the command to the last line that the app printed.
+fn journey(report: &StartReport) -> String {
+    let mut out = format!("<p>{}</p>\n", sentence(&report.reason));
+    if let Some(hint) = &report.hint {
+        let _ = writeln!(out, "<p class=\"hint\">{}</p>", sentence(hint));
+    }
+    let _ = writeln!(
+        out,
+        "<dl><dt>Command</dt><dd><code>{}</code></dd><dt>Folder</dt><dd><code>{}</code></dd><dt>Stage</dt><dd>{}</dd>",
+        escape(&report.command),
+        escape(&report.folder),
+        escape(report.stage)
+    );
+    if report.port != 0 {
+        let _ = writeln!(out, "<dt>Port</dt><dd>{}</dd>", report.port);
+    }
+    let _ = writeln!(out, "<dt>Attempts</dt><dd>{}</dd></dl>", report.attempts);
+    if !report.output.trim().is_empty() {
+        let _ = writeln!(
+            out,
+            "<h2>What the app printed last</h2>\n<pre>{}</pre>",
+            escape(report.output.trim_end())
+        );
+    }
+    out
+}
+
+/// With a capital and a full stop, escaped.
+fn sentence(text: &str) -> String {
+    let mut text = escape(text);
+    if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    format!(
-        r#"<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>HTTP Error {number} - {title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 12vh auto; padding: 0 1.25rem }}
-h1 {{ font-size: 1.5rem; line-height: 1.25 }}
-footer {{ margin-top: 2.5rem; font-size: .8125rem; opacity: .7 }}
-</style>
-</head>
-<body>
-<h1>HTTP Error {number} - {title}</h1>
-<p>{sentence}.</p>
-<footer>Request {id} · Falconer</footer>
-</body>
-</html>
-"#
-    )
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
 }
 
 fn escape(text: &str) -> String {
@@ -48,6 +133,8 @@ fn escape(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            '\r' => {}
             c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
@@ -55,20 +142,76 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// A JSON string (RFC 8259 §7).
+fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn page(status: u16, substatus: u8, sentence: &str) -> Page<'_> {
+        Page { status, substatus, sentence, id: "1", report: None }
+    }
+
+    fn report() -> StartReport {
+        StartReport {
+            command: "dotnet <x>.dll".to_owned(),
+            folder: "/srv/shop".to_owned(),
+            stage: "PostStartCheck",
+            reason: "the process ended with exit code 150".to_owned(),
+            hint: Some("install .NET 8".to_owned()),
+            port: 12345,
+            attempts: 2,
+            output: "line \"1\"\nline 2\u{1b}[0m\n".to_owned(),
+        }
+    }
+
     #[test]
     fn what_a_client_sent_stays_text() {
-        let page = error(400, 0, "bad <script>\u{1b}[31m \"x\"", "1");
-        assert!(page.contains("Bad &lt;script&gt;\u{fffd}[31m &quot;x&quot;."));
-        assert!(!page.contains("<script>"));
+        let html = page(400, 0, "bad <script>\u{1b}[31m \"x\"").html();
+        assert!(html.contains("Bad &lt;script&gt;\u{fffd}[31m &quot;x&quot;."));
+        assert!(!html.contains("<script>"));
     }
 
     #[test]
     fn a_failed_start_is_named_as_on_iis() {
-        assert!(error(502, 5, "x", "1").contains("HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure"));
-        assert!(error(404, 0, "x", "1").contains("HTTP Error 404 - Not Found"));
+        let html = page(502, 5, "x").html();
+        assert!(html.contains("<title>HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure</title>"));
+        assert!(html.ends_with("</html>\r\n"));
+        assert!(page(404, 0, "x").html().contains("<title>HTTP Error 404 - Not Found</title>"));
+    }
+
+    #[test]
+    fn a_report_tells_the_journey_and_stays_text() {
+        let report = report();
+        let page = Page { report: Some(&report), ..page(502, 5, "x") };
+        let html = page.html();
+        for part in [
+            "dotnet &lt;x&gt;.dll",
+            "/srv/shop",
+            "PostStartCheck",
+            "exit code 150.",
+            "Install .NET 8.",
+            "12345",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        let problem = page.problem();
+        assert!(problem.contains(r#""output":"line \"1\"\u000aline 2\u001b[0m\u000a""#), "{problem}");
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use http1::{Method, RequestHead, Version};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Reader};
 use crate::connection::Connection;
 use crate::exchange;
 use crate::forward;
@@ -27,7 +27,10 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Ne
     let record = Record::new(&connection.thread.counters);
     let mut exchange = match exchange::receive(connection, head) {
         Ok(exchange) => exchange,
-        Err(answer) => return say(connection, &record, &answer, head.method, false).await,
+        Err(answer) => {
+            let to = To { method: head.method, reader: Reader::of(connection, head), keep_alive: false };
+            return say(connection, &record, &answer, to).await;
+        }
     };
     let result = forward::forward(connection, &mut exchange, &record).await;
     connection.slot.disarm_all();
@@ -43,24 +46,28 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Ne
         }
         Err(Failure::Answer(answer)) => {
             // A body that nobody read stands between us and the next request; HTTP/1.0 expects no more.
-            let keep_alive = exchange.keep_alive && !exchange.has_body() && exchange.version == Version::Http11;
-            say(connection, &record, &answer, exchange.method, keep_alive).await
+            let keep_alive =
+                exchange.keep_alive && !exchange.has_body() && exchange.version == Version::Http11;
+            let to = To { method: exchange.method, reader: exchange.reader, keep_alive };
+            say(connection, &record, &answer, to).await
         }
     };
     connection.thread.buffers.give_back_output(std::mem::take(&mut exchange.wire));
     next
 }
 
+/// To what request an answer of our own is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct To {
+    pub(crate) method: Method,
+    pub(crate) reader: Reader,
+    pub(crate) keep_alive: bool,
+}
+
 /// Sends an answer of our own.
-pub(crate) async fn say(
-    connection: &Connection,
-    record: &Record,
-    answer: &Answer,
-    method: Method,
-    keep_alive: bool,
-) -> Next {
-    let close = answer.closes || !keep_alive || !connection.thread.is_running();
-    let bytes = answer.write(connection, method, close);
+pub(crate) async fn say(connection: &Connection, record: &Record, answer: &Answer, to: To) -> Next {
+    let close = answer.closes || !to.keep_alive || !connection.thread.is_running();
+    let bytes = answer.write(connection, to.method, to.reader, close);
     let sent = connection.send(&bytes).await;
     connection.thread.buffers.give_back_output(bytes);
     match (sent, close) {

@@ -14,7 +14,8 @@ pub(crate) fn resolve<'a>(
     scratch: &'a mut PathScratch,
     base: &[u8],
 ) -> Result<Resolved<'a>, Answer> {
-    let resolved = http1::resolve(head.path_and_query.of(data), scratch).map_err(|refusal| Answer::refused(&refusal))?;
+    let resolved =
+        http1::resolve(head.path_and_query.of(data), scratch).map_err(|refusal| Answer::refused(&refusal))?;
     // `OPTIONS *` is about the server as a whole; the app of the root site answers for it.
     let inside = match head.form {
         http1::TargetForm::Asterisk => base == b"/",

@@ -31,6 +31,8 @@ pub struct Site {
     pub forward_connection_header: bool,
     /// `disableStartUpErrorPage`.
     pub disable_start_up_error_page: bool,
+    /// The app's environment is Development, so that everybody may see why it does not start.
+    pub development: bool,
 }
 
 /// The supervisor's way to the data threads, made before either of them.

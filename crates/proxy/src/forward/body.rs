@@ -109,7 +109,12 @@ impl Outbox {
     ///
     /// # Errors
     /// [`BadChunk`], and nothing of the bad part was loaded.
-    pub(crate) fn load(&mut self, source: &mut Source, buffer: &mut Buffer, chunked: bool) -> Result<Loaded, BadChunk> {
+    pub(crate) fn load(
+        &mut self,
+        source: &mut Source,
+        buffer: &mut Buffer,
+        chunked: bool,
+    ) -> Result<Loaded, BadChunk> {
         debug_assert!(self.direct == 0, "the earlier stretch was written");
         if self.ended {
             return Ok(Loaded::Ended);

@@ -49,8 +49,12 @@ pub(crate) async fn forward(
             Ok(upstream) => upstream,
             Err(NoConnection::WorkerGone) => continue,
             Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
-            Err(NoConnection::Busy) => return Err(answer(Answer::unavailable("every connection to the app is busy"))),
-            Err(NoConnection::Timeout) => return Err(answer(Answer::bad_gateway("the app takes no connection"))),
+            Err(NoConnection::Busy) => {
+                return Err(answer(Answer::unavailable("every connection to the app is busy")));
+            }
+            Err(NoConnection::Timeout) => {
+                return Err(answer(Answer::bad_gateway("the app takes no connection")));
+            }
             Err(NoConnection::NoSocket) => {
                 return Err(answer(Answer::unavailable("the server has no connection left for the app")));
             }
@@ -77,7 +81,7 @@ async fn lease(connection: &Connection) -> Result<Lease, Failure> {
         None => Err(Failure::ClientGone),
         Some(Ok(lease)) => Ok(lease),
         Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(_) => Answer::failed_start(thread.site.disable_start_up_error_page),
+            NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time"),
             NoLease::Stopped => Answer::unavailable("the server is stopping"),
@@ -112,7 +116,9 @@ impl Attempt<'_> {
         self.connection.slot.disarm_all();
         let result = match result {
             Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),
-            Ok(Outcome::Upgraded) => Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await),
+            Ok(Outcome::Upgraded) => {
+                Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
+            }
             Err(Broken::ClosedBeforeResponse)
                 if repeatable
                     && !upstream.answered
@@ -135,7 +141,11 @@ impl Attempt<'_> {
         if pump.response.reusable && pump.request.progress == Progress::Sent && upstream.buffer.is_empty() {
             self.pool.give_back(upstream, &self.connection.thread);
         }
-        if pump.response.keep_alive && pump.request.progress == Progress::Sent { Next::KeepAlive } else { Next::Linger }
+        if pump.response.keep_alive && pump.request.progress == Progress::Sent {
+            Next::KeepAlive
+        } else {
+            Next::Linger
+        }
     }
 }
 

@@ -126,7 +126,11 @@ impl Pools {
         let worker = thread.app.worker(id)?;
         let cap = self.caps.of(id, thread.site.limits.upstream_connections);
         let mut head_end = Vec::new();
-        http1::write_field(&mut head_end, contract::PAIRING_TOKEN.as_bytes(), worker.token.as_str().as_bytes());
+        http1::write_field(
+            &mut head_end,
+            contract::PAIRING_TOKEN.as_bytes(),
+            worker.token.as_str().as_bytes(),
+        );
         http1::end_head(&mut head_end);
         let pool = Rc::new(Pool {
             worker,
@@ -234,7 +238,11 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, connection: &Connection, permit: OwnedSemaphorePermit) -> Result<Upstream, NoConnection> {
+    async fn connect(
+        &self,
+        connection: &Connection,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Upstream, NoConnection> {
         let Address::Tcp(address) = self.worker.address;
         connection.slot.arm(Wait::Upstream, connection.thread.site.limits.upstream_connect);
         let connecting = until(connection, TcpStream::connect(address)).await;

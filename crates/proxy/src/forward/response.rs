@@ -188,7 +188,8 @@ impl ResponseSide {
             lines: usize::MAX,
             line_bytes: limits.response_head_bytes,
         };
-        let sent = SentRequest { head: sides.exchange.method == Method::Head, upgrade: sides.exchange.websocket };
+        let sent =
+            SentRequest { head: sides.exchange.method == Method::Head, upgrade: sides.exchange.websocket };
         while !upstream.buffer.is_empty() {
             let parsed = http1::parse_response(upstream.buffer.data(), &bounds, &sent, &mut self.head);
             match parsed.map_err(|bad| Broken::BadResponse(bad.reason()))? {

@@ -48,7 +48,12 @@ enum TunnelEnd {
 }
 
 /// Relays until one side ends or the server does.
-pub(crate) async fn tunnel(connection: &Rc<Connection>, pool: &Rc<Pool>, upstream: Upstream, record: &Record) -> Next {
+pub(crate) async fn tunnel(
+    connection: &Rc<Connection>,
+    pool: &Rc<Pool>,
+    upstream: Upstream,
+    record: &Record,
+) -> Next {
     let mut tunnel = Tunnel {
         connection,
         pool,
@@ -104,7 +109,11 @@ impl Tunnel<'_> {
         if let Poll::Ready(end) = self.poll_to_app(context) {
             return Poll::Ready(end);
         }
-        if self.to_client.closed && self.to_app.closed { Poll::Ready(TunnelEnd::Ended) } else { Poll::Pending }
+        if self.to_client.closed && self.to_app.closed {
+            Poll::Ready(TunnelEnd::Ended)
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_to_client(&mut self, context: &mut Context<'_>) -> Poll<TunnelEnd> {

@@ -116,7 +116,11 @@ fn bind_one(address: SocketAddr, first: bool) -> io::Result<TcpListener> {
 }
 
 /// Accepts until the server drains, then takes what is still queued and closes the listener.
-pub(crate) async fn accept(thread: Rc<Thread>, listener: TcpListener, permits: Arc<Semaphore>) -> io::Result<()> {
+pub(crate) async fn accept(
+    thread: Rc<Thread>,
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let exchanges = Rc::new(h1::FreeList::of(h1::exchange));
     let slot = thread.clock.slot();

@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 
 use http1::{HeadLimits, Method, Parsed, RequestHead};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Reader};
 use crate::clock::Wait;
 use crate::connection::{Connection, NoBytes};
-use crate::pipeline::{self, Next};
+use crate::pipeline::{self, Next, To};
 use crate::record::{End, Record};
 
 /// How much a head may grow between two looks at it although no line ended: keeps the work for a head that
@@ -81,7 +81,8 @@ pub(crate) async fn exchange(connection: Rc<Connection>) -> Next {
         Err(NoHead::Answer(answer)) => {
             let record = Record::new(&connection.thread.counters);
             record.ended(End::Done);
-            pipeline::say(&connection, &record, &answer, Method::Get, false).await
+            let to = To { method: Method::Get, reader: Reader::default(), keep_alive: false };
+            pipeline::say(&connection, &record, &answer, to).await
         }
     };
     connection.thread.give_back_head(head);

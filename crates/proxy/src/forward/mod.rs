@@ -162,10 +162,10 @@ impl Pump<'_> {
         if self.connection.thread.phase.get() == Phase::Ending {
             return Poll::Ready(Err(Broken::Ending));
         }
-        if self.request.progress == Progress::Sending {
-            if let Poll::Ready(Err(broken)) = self.request.poll(context, self.connection, &upstream.stream) {
-                return Poll::Ready(Err(broken));
-            }
+        if self.request.progress == Progress::Sending
+            && let Poll::Ready(Err(broken)) = self.request.poll(context, self.connection, &upstream.stream)
+        {
+            return Poll::Ready(Err(broken));
         }
         if self.request.progress != Progress::Sending && self.connection.poll_gone(context).is_ready() {
             return Poll::Ready(Err(Broken::ClientGone));

@@ -90,13 +90,11 @@ pub(crate) enum NoConnection {
 impl Upstream {
     /// Room to read into; a large block when much is to come.
     pub(crate) fn make_room(&mut self, buffers: &Buffers, bulky: bool) {
-        if !self.buffer.is_full() && !(bulky && self.buffer.is_empty() && !self.buffer.is_large()) {
-            return;
-        }
-        if self.buffer.is_empty() {
+        let too_small = bulky && !self.buffer.is_large();
+        if self.buffer.is_empty() && (too_small || self.buffer.is_full()) {
             let new = if bulky { buffers.large() } else { buffers.small() };
             buffers.give_back(std::mem::replace(&mut self.buffer, new));
-        } else {
+        } else if self.buffer.is_full() {
             buffers.grow(&mut self.buffer);
         }
     }

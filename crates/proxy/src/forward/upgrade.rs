@@ -30,6 +30,10 @@ struct Direction {
     frames: FrameTracker,
     /// Bytes at the front of the buffer that may be written.
     pending: usize,
+    /// A client must mask what it sends, and so must we in its place.
+    mask: Option<[u8; 4]>,
+    /// Only what completes a frame may still pass.
+    ending: bool,
     /// Our own close frame, once it is due.
     close: Vec<u8>,
     closed: bool,
@@ -59,7 +63,8 @@ pub(crate) async fn tunnel(
         pool,
         upstream,
         to_client: Direction::default(),
-        to_app: Direction::default(),
+        // The key needs no secrecy: nothing between us and the app reads along.
+        to_app: Direction { mask: Some([0; 4]), ..Direction::default() },
         ending: false,
     };
     tunnel.upstream.becomes_tunnel();
@@ -98,6 +103,8 @@ impl Tunnel<'_> {
         slot.register(context);
         if !self.ending && (self.pool.ending.get() || self.connection.thread.phase.get() == Phase::Ending) {
             self.ending = true;
+            self.to_client.ending = true;
+            self.to_app.ending = true;
             slot.arm(Wait::Upstream, GOODBYE);
         }
         if slot.expired(Wait::Upstream) {
@@ -117,11 +124,11 @@ impl Tunnel<'_> {
     }
 
     fn poll_to_client(&mut self, context: &mut Context<'_>) -> Poll<TunnelEnd> {
-        let Self { connection, upstream, to_client: direction, ending, .. } = self;
+        let Self { connection, upstream, to_client: direction, .. } = self;
         let Upstream { stream, buffer, .. } = upstream;
         let buffers = &connection.thread.buffers;
         loop {
-            match direction.poll_write(context, &connection.stream, buffer, *ending, None) {
+            match direction.poll_write(context, &connection.stream, buffer) {
                 Poll::Ready(Ok(())) if direction.closed => return Poll::Pending,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(TunnelEnd::ClientGone),
@@ -143,11 +150,10 @@ impl Tunnel<'_> {
     }
 
     fn poll_to_app(&mut self, context: &mut Context<'_>) -> Poll<TunnelEnd> {
-        let Self { connection, upstream, to_app: direction, ending, .. } = self;
+        let Self { connection, upstream, to_app: direction, .. } = self;
         loop {
             let mut input: RefMut<'_, Buffer> = connection.input.borrow_mut();
-            // A client must mask what it sends, and so must we in its place; the key needs no secrecy here.
-            match direction.poll_write(context, &upstream.stream, &mut input, *ending, Some([0; 4])) {
+            match direction.poll_write(context, &upstream.stream, &mut input) {
                 Poll::Ready(Ok(())) if direction.closed => return Poll::Pending,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(TunnelEnd::AppReset),
@@ -170,11 +176,9 @@ impl Direction {
         context: &mut Context<'_>,
         to: &Stream,
         buffer: &mut Buffer,
-        ending: bool,
-        mask: Option<[u8; 4]>,
     ) -> Poll<io::Result<()>> {
         loop {
-            if self.pending == 0 && !self.admit(buffer, ending, mask) {
+            if self.pending == 0 && !self.admit(buffer) {
                 return Poll::Ready(Ok(()));
             }
             let own = !self.close.is_empty();
@@ -197,22 +201,22 @@ impl Direction {
     }
 
     /// Decides what may be written next; false when there is nothing.
-    fn admit(&mut self, buffer: &mut Buffer, ending: bool, mask: Option<[u8; 4]>) -> bool {
+    fn admit(&mut self, buffer: &mut Buffer) -> bool {
         if self.closed {
             // What a peer still says behind our Close is nobody's any more.
             buffer.consume(buffer.len());
             return false;
         }
-        if ending && (self.frames.at_boundary() || self.frames.saw_close()) {
+        if self.ending && (self.frames.at_boundary() || self.frames.saw_close()) {
             if !self.frames.saw_close() {
-                http1::write_close(&mut self.close, GOING_AWAY, mask);
+                http1::write_close(&mut self.close, GOING_AWAY, self.mask);
             }
             self.closed = self.close.is_empty();
             self.pending = self.close.len();
             return !self.closed;
         }
         let count = match self.frames.next_boundary_in(buffer.data()) {
-            Some(boundary) if ending => boundary,
+            Some(boundary) if self.ending => boundary,
             _ => buffer.len(),
         };
         self.frames.advance(buffer.part(0..count));

@@ -4,10 +4,29 @@
 //! list of values, so that every case is a small file. [`load`] is the door: `serve`, `check` and a later
 //! reload use this one function.
 
+mod argv;
 mod diagnostic;
+mod dotnet;
+mod environment;
+mod expand;
+mod infer;
+mod input;
+mod listen;
+mod origins;
+mod paths;
 mod plan;
+mod program;
+mod report;
+mod resolve;
+mod runtimeconfig;
+mod value;
+mod webconfig;
 
+pub use argv::split_arguments;
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use input::{Files, Input, Kind, Loaded};
 pub use plan::{
-    AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, Plan, PortChoice, Program, StdoutLog,
+    AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, Plan, PortChoice, Program,
+    StdoutLog,
 };
+pub use resolve::load;

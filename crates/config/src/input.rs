@@ -1,0 +1,93 @@
+//! What [`crate::load`] is given and gives back. Plain data and one trait; no decisions.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::plan::Plan;
+
+/// What stands at a path, symlinks followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File {
+        /// Whether it has an executable bit.
+        executable: bool,
+    },
+    /// A folder.
+    Folder,
+}
+
+/// The only way to the disk. A trait rather than a snapshot, because which paths matter is known only after
+/// the text was read.
+pub trait Files {
+    /// What stands at an absolute path, symlinks followed; none when nothing, or nothing that we may see.
+    fn kind(&self, path: &Path) -> Option<Kind>;
+
+    /// The first `at_most` bytes of a file.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>>;
+
+    /// Names in a folder, in any order; empty when it cannot be read.
+    fn list(&self, folder: &Path) -> Vec<String>;
+
+    /// The path without symlinks: `/usr/bin/dotnet` is usually a link to the folder that holds `shared/`.
+    /// The path itself when it cannot be resolved.
+    fn real(&self, path: &Path) -> PathBuf;
+}
+
+/// Everything that decides the Plan, apart from the disk.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// The publish folder, absolute.
+    pub folder: PathBuf,
+    /// Every `--listen`, as written; empty for the default.
+    pub listen: Vec<String>,
+    /// `--path-base`, percent-decoded.
+    pub path_base: Option<String>,
+    /// Every `--env`, as `NAME=VALUE`.
+    pub env: Vec<String>,
+    /// `--always-running`.
+    pub always_running: bool,
+    /// `--drain-timeout`.
+    pub drain_timeout: Option<Duration>,
+    /// Falconer's own environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// `RLIMIT_NOFILE` as it will be when connections come.
+    pub descriptors: u64,
+}
+
+impl Input {
+    /// A variable of Falconer's own environment: the exact name first, then one that differs in case only, as
+    /// names have no case where web.config comes from. None when it is unset or not UTF-8.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let find = |same: &dyn Fn(&str) -> bool| {
+            self.environment
+                .iter()
+                .find(|(key, _)| key.to_str().is_some_and(same))
+                .and_then(|(_, value)| value.to_str())
+        };
+        find(&|key| key == name).or_else(|| find(&|key| key.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// None exactly when some diagnostic is a [`Severity::Error`].
+    pub plan: Option<Plan>,
+    /// Every message, in the order of discovery.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether anything named in the configuration is not there, so that starts will fail with 502.5.
+    #[must_use]
+    pub fn has_missing(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Missing)
+    }
+}

@@ -1,0 +1,154 @@
+//! `--listen` to addresses. IIS calls these bindings.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::diagnostic::Place;
+use crate::plan::Binding;
+use crate::report::Report;
+
+/// Where `serve` listens when nobody says.
+pub(crate) const DEFAULT: &str = "127.0.0.1:8080";
+
+/// Every binding, without those that were refused (and reported).
+pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
+    let mut bindings: Vec<Binding> = Vec::new();
+    for text in listen {
+        match addresses(text) {
+            Ok(addresses) => {
+                refuse_twice(text, &addresses, &bindings, report);
+                bindings.push(Binding { text: text.clone(), addresses });
+            }
+            Err((message, hint)) => {
+                report.error("bad-listen", &place(), format!("\"{text}\" {message}")).hint(hint);
+            }
+        }
+    }
+    if listen.is_empty() {
+        let (addresses, text) = (vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))], DEFAULT.to_owned());
+        bindings.push(Binding { text, addresses });
+    }
+    bindings
+}
+
+fn place() -> Place {
+    Place::whole("--listen")
+}
+
+/// The kernel would refuse the second one later, with a message that blames somebody else.
+fn refuse_twice(text: &str, addresses: &[SocketAddr], earlier: &[Binding], report: &mut Report) {
+    let same = |binding: &&Binding| {
+        binding.addresses.iter().any(|address| address.port() != 0 && addresses.contains(address))
+    };
+    if let Some(binding) = earlier.iter().find(same) {
+        let message = format!("\"{text}\" stands for an address that \"{}\" has already", binding.text);
+        report.error("listen-twice", &place(), message).hint("leave one of them out");
+    }
+}
+
+const FORMS: &str = "write PORT, :PORT, ADDRESS:PORT, [IPv6]:PORT, localhost:PORT or *:PORT";
+
+fn addresses(text: &str) -> Result<Vec<SocketAddr>, (&'static str, &'static str)> {
+    let bare = without_scheme(text.trim())?;
+    let (host, port) = bare.rsplit_once(':').unwrap_or(("127.0.0.1", bare));
+    if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(("is not an address with a port", FORMS));
+    }
+    let port: u16 =
+        port.parse().map_err(|_| ("has a port above 65535", "ports go from 0 (draw one) to 65535"))?;
+    let both = |v4: Ipv4Addr, v6: Ipv6Addr| vec![SocketAddr::from((v4, port)), SocketAddr::from((v6, port))];
+    match host {
+        "" | "*" | "+" => return Ok(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
+        name if name.eq_ignore_ascii_case("localhost") => {
+            return Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST));
+        }
+        _ => {}
+    }
+    let address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => host.parse().map(IpAddr::V4).ok(),
+    };
+    let known =
+        "host names and unbracketed IPv6 addresses are not taken; write an IP address, localhost or *";
+    let address = address.ok_or(("does not name an address", known))?;
+    Ok(vec![SocketAddr::new(address, port)])
+}
+
+fn without_scheme(text: &str) -> Result<&str, (&'static str, &'static str)> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Ok(text) };
+    if scheme.eq_ignore_ascii_case("https") {
+        return Err((
+            "asks for TLS, which comes with a later version",
+            "listen on http:// behind a TLS terminator",
+        ));
+    }
+    if !scheme.eq_ignore_ascii_case("http") {
+        return Err(("has an unknown scheme", FORMS));
+    }
+    Ok(rest.strip_suffix('/').unwrap_or(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        let mut report = Report::default();
+        let bindings = bindings(&[text.to_owned()], &mut report);
+        let list: Vec<String> =
+            bindings.iter().flat_map(|b| b.addresses.iter().map(ToString::to_string)).collect();
+        assert_eq!(list.is_empty(), report.has_errors(), "{text}");
+        list.join(" ")
+    }
+
+    #[test]
+    fn every_accepted_form() {
+        for (text, expected) in [
+            ("5000", "127.0.0.1:5000"),
+            ("0", "127.0.0.1:0"),
+            (":5000", "0.0.0.0:5000 [::]:5000"),
+            ("*:80", "0.0.0.0:80 [::]:80"),
+            ("+:80", "0.0.0.0:80 [::]:80"),
+            ("http://+:80/", "0.0.0.0:80 [::]:80"),
+            ("localhost:80", "127.0.0.1:80 [::1]:80"),
+            ("HTTP://LocalHost:80", "127.0.0.1:80 [::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+            ("[::1]:80", "[::1]:80"),
+            ("http://[2001:db8::1]:8080/", "[2001:db8::1]:8080"),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+        let wrong = [
+            "",
+            "x",
+            "65536",
+            "99999999999",
+            "::1:80",
+            "[::1]",
+            "example.org:80",
+            "https://*:443",
+            "ftp://*:21",
+            "http://",
+            "127.0.0.1:",
+            "127.0.0.1:+80",
+            "http://*:80/base",
+            "1.2.3:80",
+            "[1.2.3.4]:80",
+            "-1",
+            ":",
+        ];
+        for text in wrong {
+            assert_eq!(read(text), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_bound_once() {
+        let twice = ["8080".to_owned(), "localhost:8080".to_owned()];
+        let mut report = Report::default();
+        bindings(&twice, &mut report);
+        assert!(report.has_errors());
+        let mut report = Report::default();
+        bindings(&["0".to_owned(), "0".to_owned()], &mut report);
+        assert!(!report.has_errors());
+    }
+}

@@ -1,0 +1,128 @@
+//! The table that `serve` prints at the start: what was taken from where. No secrets: names of variables, not
+//! their values.
+
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+use crate::input::Input;
+use crate::plan::{Limits, Origin, Plan, PortChoice};
+use crate::report::Spanned;
+use crate::resolve::Parts;
+use crate::value::write_time_span;
+
+type Row = (String, String, Origin);
+
+/// Every row, the important ones first.
+pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Row> {
+    let flag = |given: bool, name: &str| if given { Origin::At(Place::whole(name)) } else { Origin::Default };
+    let row = |name: &str, value: String, origin: Origin| (name.to_owned(), value, origin);
+    let listen: Vec<&str> = plan.bindings.iter().map(|binding| binding.text.as_str()).collect();
+    let mut rows = vec![
+        row("command", command(plan), parts.origin.clone()),
+        row("folder", plan.app.folder.display().to_string(), Origin::At(Place::whole("DIR"))),
+        row("path base", plan.app.path_base.clone(), flag(input.path_base.is_some(), "--path-base")),
+        row("listen", listen.join(", "), flag(!input.listen.is_empty(), "--listen")),
+    ];
+    if let Some(root) = &plan.app.dotnet_root {
+        rows.push(row("dotnet", root.display().to_string(), Origin::Inferred));
+    }
+    match &plan.app.port {
+        PortChoice::Draw => {}
+        PortChoice::Fixed(port) => {
+            rows.push(row("port", port.to_string(), parts.environment.port_origin.clone()))
+        }
+        PortChoice::Invalid(text) => {
+            rows.push(row("port", text.clone(), parts.environment.port_origin.clone()))
+        }
+    }
+    rows.extend(settings(plan, parts));
+    rows.extend(limits(plan, parts));
+    if plan.app.always_running {
+        rows.push(row("always running", "yes".to_owned(), flag(true, "--always-running")));
+    }
+    if input.drain_timeout.is_some() {
+        let seconds = format!("{} s", plan.drain_timeout.as_secs());
+        rows.push(row("drain timeout", seconds, flag(true, "--drain-timeout")));
+    }
+    if let (Some(log), Some(section)) = (&plan.app.stdout_log, parts.section()) {
+        let origin = section.stdout_log_file.as_ref().map_or(Origin::Default, at);
+        rows.push(row("stdout log", format!("{}_*.log", log.folder.join(&log.prefix).display()), origin));
+    }
+    rows.extend(environment(plan));
+    rows
+}
+
+fn at<T>(value: &Spanned<T>) -> Origin {
+    Origin::At(value.place.clone())
+}
+
+/// The command as it could be typed, as far as its words allow.
+fn command(plan: &Plan) -> String {
+    let program = plan.app.program.path.display().to_string();
+    let words = std::iter::once(&program).chain(&plan.app.program.arguments);
+    let quoted = words.map(|word| {
+        let plain = !word.is_empty() && !word.contains([' ', '\t', '"', '\'', '\\', '$', '`']);
+        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// What web.config sets to something else than the default.
+fn settings(plan: &Plan, parts: &Parts) -> Vec<Row> {
+    let Some(section) = parts.section() else { return Vec::new() };
+    let app = &plan.app;
+    let seconds = |span: Duration| format!("{} s", span.as_secs());
+    let all = [
+        ("startupTimeLimit", &section.startup_time_limit, seconds(app.startup_time_limit)),
+        ("shutdownTimeLimit", &section.shutdown_time_limit, seconds(app.shutdown_time_limit)),
+        ("rapidFailsPerMinute", &section.rapid_fails_per_minute, app.rapid_fails_per_minute.to_string()),
+        (
+            "processesPerApplication",
+            &section.processes_per_application,
+            app.processes_per_application.to_string(),
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(name, written, value)| Some((name.to_owned(), value, at(written.as_ref()?))))
+        .collect()
+}
+
+/// Limits that differ from their default.
+fn limits(plan: &Plan, parts: &Parts) -> Vec<Row> {
+    let (limits, default) = (&plan.limits, Limits::default());
+    let mut rows = Vec::new();
+    if let (Some(bytes), true) = (&parts.config.body_bytes, limits.body_bytes != default.body_bytes) {
+        rows.push(("maxAllowedContentLength".to_owned(), format!("{} bytes", limits.body_bytes), at(bytes)));
+    }
+    let timeout = parts.section().and_then(|section| section.request_timeout.as_ref());
+    if let (Some(timeout), true) = (timeout, limits.request_timeout != default.request_timeout) {
+        let value = match limits.request_timeout {
+            Duration::MAX => "none".to_owned(),
+            span => write_time_span(span.as_secs()),
+        };
+        rows.push(("requestTimeout".to_owned(), value, at(timeout)));
+    }
+    if limits.connections != default.connections {
+        rows.push(("maxConnections".to_owned(), limits.connections.to_string(), Origin::Inferred));
+    }
+    rows
+}
+
+/// The names of the app's variables, one row for each file or flag that they come from.
+fn environment(plan: &Plan) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for entry in &plan.app.environment {
+        let file = match &entry.origin {
+            Origin::At(place) => Origin::At(Place::whole(place.file.clone())),
+            Origin::Default | Origin::Inferred => entry.origin.clone(),
+        };
+        match rows.iter_mut().find(|(.., origin)| *origin == file) {
+            Some((_, names, _)) => {
+                names.push_str(", ");
+                names.push_str(&entry.name);
+            }
+            None => rows.push(("environment".to_owned(), entry.name.clone(), file)),
+        }
+    }
+    rows
+}

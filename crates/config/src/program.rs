@@ -1,0 +1,274 @@
+//! What to run: `processPath` and `arguments` of a file written for Windows, as a program of this machine
+//! (ASP.NET Core Module: `SetupCommandLine`).
+
+use std::path::{Path, PathBuf};
+
+use contract::DOTNET_ROOT;
+
+use crate::diagnostic::Place;
+use crate::dotnet::{self, Dotnet, Found};
+use crate::environment::Environment;
+use crate::expand;
+use crate::input::{Files, Input};
+use crate::paths;
+use crate::plan::Program;
+use crate::report::Report;
+use crate::runtimeconfig::{self, RollForward, RuntimeConfig};
+
+/// A program and the .NET it runs on.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) program: Program,
+    /// None for programs that need no installed .NET.
+    pub(crate) dotnet: Option<Dotnet>,
+}
+
+/// Everything that finding a program looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) input: &'a Input,
+    pub(crate) files: &'a dyn Files,
+    pub(crate) environment: &'a Environment,
+    /// Where the program was named; none when it was inferred.
+    pub(crate) place: Option<&'a Place>,
+}
+
+/// Finds the program that an expanded `processPath` means, with arguments that are split but not translated.
+pub(crate) fn resolve(
+    process: &str,
+    arguments: Vec<String>,
+    machine: Machine,
+    report: &mut Report,
+) -> Resolved {
+    let process = process.trim().trim_matches('"');
+    let linux = paths::to_linux(process);
+    let name = linux.rsplit('/').next().unwrap_or(&linux);
+    let arguments = machine.translate(arguments);
+    if name.eq_ignore_ascii_case("dotnet") || name.eq_ignore_ascii_case("dotnet.exe") {
+        return machine.run_dotnet(machine.named_dotnet(process, &linux), arguments, report);
+    }
+    machine.run_program(process, &linux, arguments, report)
+}
+
+impl<'a> Machine<'a> {
+    fn folder(self) -> &'a Path {
+        &self.input.folder
+    }
+
+    /// The `dotnet` that a path names on this machine, if it does: one in the folder, or an absolute path.
+    fn named_dotnet(self, process: &str, linux: &str) -> Option<PathBuf> {
+        if paths::has_drive(process) || expand::unresolved(process).is_some() {
+            return None;
+        }
+        let stem = paths::without_suffix(linux, ".exe").unwrap_or(linux);
+        Some(paths::join(self.folder(), stem)).filter(|path| paths::is_executable(path, self.files))
+    }
+
+    /// `dotnet` with arguments: the right one is known when the first `.dll` is.
+    fn run_dotnet(self, named: Option<PathBuf>, arguments: Vec<String>, report: &mut Report) -> Resolved {
+        let dll = arguments.iter().find(|argument| paths::without_suffix(argument, ".dll").is_some());
+        match arguments.first() {
+            None => {
+                let message = "dotnet is given nothing to run".to_owned();
+                report
+                    .missing("nothing-to-run", self.place.cloned(), message)
+                    .hint("write arguments=\".\\App.dll\"");
+            }
+            Some(first)
+                if dll == Some(first) && !paths::is_file(&paths::join(self.folder(), first), self.files) =>
+            {
+                let message = format!("{first} was not found in {}", self.folder().display());
+                let hint = self.dlls_there();
+                report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+            }
+            Some(_) => {}
+        }
+        let wanted = dll.and_then(|dll| {
+            let stem = paths::without_suffix(dll, ".dll")?;
+            self.runtime_config(&paths::join(self.folder(), stem), report)
+        });
+        if wanted.as_ref().is_some_and(|wanted| wanted.self_contained) {
+            let message =
+                "the app was published self-contained, without a program for Linux beside it".to_owned();
+            let hint = "publish it for linux-x64, or framework-dependent";
+            report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+        }
+        let found = self.find_dotnet(named, wanted.as_ref(), report);
+        if found.is_none() {
+            let message = "dotnet was not found".to_owned();
+            let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
+            report.missing("dotnet-not-found", self.place.cloned(), message).hint(hint);
+        }
+        let path = found.as_ref().map_or_else(|| PathBuf::from("dotnet"), |dotnet| dotnet.path.clone());
+        Resolved { program: Program { path, arguments }, dotnet: found }
+    }
+
+    fn dlls_there(self) -> String {
+        let mut apps: Vec<String> = self.files.list(self.folder());
+        apps.retain(|name| name.ends_with(".runtimeconfig.json"));
+        apps.sort();
+        match apps.first().and_then(|name| name.strip_suffix(".runtimeconfig.json")) {
+            Some(stem) => format!("the folder has {stem}.dll; is the name right, and was everything copied?"),
+            None => "the folder has no app of .NET in it; was everything copied?".to_owned(),
+        }
+    }
+
+    /// A program other than `dotnet`.
+    fn run_program(
+        self,
+        process: &str,
+        linux: &str,
+        arguments: Vec<String>,
+        report: &mut Report,
+    ) -> Resolved {
+        let stem = paths::without_suffix(linux, ".exe");
+        let name = stem.unwrap_or(linux);
+        let executable = |name: &str| self.find(name).filter(|path| paths::is_executable(path, self.files));
+        if let Some(path) = executable(name) {
+            return self.run_file(path, arguments, report);
+        }
+        if let Some(dll) = self.dll_of(name, stem.is_some()) {
+            let arguments = std::iter::once(self.relative(&dll)).chain(arguments).collect();
+            return self.run_dotnet(None, arguments, report);
+        }
+        if let Some(path) = executable(linux).or_else(|| self.on_path(name)).or_else(|| self.on_path(linux)) {
+            return self.run_file(path, arguments, report);
+        }
+        self.explain(process, name, report);
+        Resolved { program: Program { path: PathBuf::from(linux), arguments }, dotnet: None }
+    }
+
+    fn find(self, path: &str) -> Option<PathBuf> {
+        if path.is_empty() { None } else { paths::find(self.folder(), path, self.files) }
+    }
+
+    /// The `X.dll` that stands for `X.exe`, or for an `X` that lost its executable bit on the way here.
+    fn dll_of(self, name: &str, windows: bool) -> Option<PathBuf> {
+        let dll = self.find(&format!("{name}.dll"))?;
+        let known = windows || self.find(&format!("{name}.runtimeconfig.json")).is_some();
+        (known && paths::is_file(&dll, self.files)).then_some(dll)
+    }
+
+    fn on_path(self, name: &str) -> Option<PathBuf> {
+        if name.is_empty() || name.contains('/') {
+            return None;
+        }
+        // The app's PATH counts, as it would if the app's shell looked for the program.
+        let own = self.environment.get("PATH").map(|path| path.split(':').map(Path::new));
+        let folders = own.into_iter().flatten().filter(|folder| folder.is_absolute());
+        let mut folders = folders.chain(dotnet::search_path(self.input)).map(|folder| folder.join(name));
+        folders.find(|path| paths::is_executable(path, self.files))
+    }
+
+    /// An executable of the folder may be a .NET app's own host, which needs to know where .NET is.
+    fn run_file(self, path: PathBuf, arguments: Vec<String>, report: &mut Report) -> Resolved {
+        let wanted = self.runtime_config(&path, report);
+        let self_contained = wanted.as_ref().is_some_and(|wanted| wanted.self_contained);
+        let dotnet = if self_contained || !path.starts_with(self.folder()) {
+            None
+        } else {
+            self.find_dotnet(None, wanted.as_ref(), report)
+        };
+        if dotnet.is_none() && wanted.is_some_and(|wanted| !wanted.self_contained) {
+            let message = format!("{} needs .NET, and none was found", self.relative(&path));
+            let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
+            report.missing("dotnet-not-found", self.place.cloned(), message).hint(hint);
+        }
+        Resolved { program: Program { path, arguments }, dotnet }
+    }
+
+    fn find_dotnet(
+        self,
+        named: Option<PathBuf>,
+        wanted: Option<&RuntimeConfig>,
+        report: &mut Report,
+    ) -> Option<Dotnet> {
+        let installed =
+            dotnet::installed(named.clone(), self.environment.get(DOTNET_ROOT), self.input, self.files);
+        let variable = "DOTNET_ROLL_FORWARD";
+        let roll_forward = self.environment.get(variable).or_else(|| self.input.variable(variable));
+        let Found { dotnet, lacking } =
+            dotnet::choose(&installed, wanted, roll_forward.and_then(RollForward::read), self.files);
+        if let (Some(_), Some((wanted, there))) = (&dotnet, lacking) {
+            let message = format!("the app wants {wanted}, which is not installed");
+            report.missing("framework-not-found", self.place.cloned(), message).hint(there);
+        }
+        if let (Some(named), Some(dotnet), Some(place)) = (named, &dotnet, self.place)
+            && named != dotnet.path
+        {
+            let message = format!("{} is used instead of {}", dotnet.path.display(), named.display());
+            report
+                .warning("other-dotnet", place, message)
+                .hint("the one that is named lacks a framework of the app");
+        }
+        dotnet
+    }
+
+    /// Reads `X.runtimeconfig.json` beside `X`.
+    fn runtime_config(self, stem: &Path, report: &mut Report) -> Option<RuntimeConfig> {
+        let mut file = stem.as_os_str().to_owned();
+        file.push(".runtimeconfig.json");
+        let bytes = self.files.read(Path::new(&file), 1 << 20).ok()?;
+        match runtimeconfig::read(&bytes) {
+            Ok(config) => Some(config),
+            Err(why) => {
+                let message = format!("{} cannot be read: {why}", self.relative(Path::new(&file)));
+                let hint = "the .NET host will refuse it too";
+                report.missing("bad-runtimeconfig", self.place.cloned(), message).hint(hint);
+                None
+            }
+        }
+    }
+
+    fn explain(self, process: &str, name: &str, report: &mut Report) {
+        let there = self.find(name).is_some_and(|path| paths::is_file(&path, self.files));
+        let (message, hint) = if there {
+            let hint = format!("chmod +x {name}: copying and unpacking often lose that bit");
+            (format!("processPath \"{process}\" is not executable"), hint)
+        } else if let Some(variable) = expand::unresolved(process) {
+            let hint = format!("{variable} is not set in the server's environment");
+            (format!("processPath \"{process}\" was not found"), hint)
+        } else if paths::has_drive(process) {
+            let short = name.rsplit('/').next().unwrap_or(name);
+            let hint = format!("install it here and write processPath=\"{short}\"");
+            (format!("processPath \"{process}\" is a path of a Windows machine"), hint)
+        } else if name.contains('/') {
+            let hint = format!("looked for {}", paths::join(self.folder(), name).display());
+            (format!("processPath \"{process}\" was not found"), hint)
+        } else {
+            let hint = format!("looked in {} and in PATH", self.folder().display());
+            (format!("processPath \"{process}\" was not found"), hint)
+        };
+        report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+    }
+
+    /// Arguments that are files of the folder once `\` is `/` and case is forgiven. The first one also when it
+    /// is a `.dll` that is not there, as the message about it should show a path of this machine. Everything
+    /// else is passed on as it is: a backslash may mean anything to a program.
+    fn translate(self, arguments: Vec<String>) -> Vec<String> {
+        let translate = |(at, argument): (usize, String)| {
+            let linux = paths::to_linux(&argument);
+            let dll = at == 0 && paths::without_suffix(&linux, ".dll").is_some();
+            if (!dll && linux == argument)
+                || paths::is_file(&paths::join(self.folder(), &argument), self.files)
+            {
+                return argument;
+            }
+            match paths::find(self.folder(), &linux, self.files)
+                .filter(|path| paths::is_file(path, self.files))
+            {
+                Some(found) if found == paths::join(self.folder(), &linux) => linux,
+                Some(found) => self.relative(&found),
+                None if dll => linux,
+                None => argument,
+            }
+        };
+        arguments.into_iter().enumerate().map(translate).collect()
+    }
+
+    /// A path below the folder as an argument for a program that runs in it.
+    fn relative(self, path: &Path) -> String {
+        let below = path.strip_prefix(self.folder()).map(|below| format!("./{}", below.display()));
+        below.unwrap_or_else(|_| path.display().to_string())
+    }
+}

@@ -1,0 +1,113 @@
+//! Collects every [`Diagnostic`] of one load, and knows how to make one in few words. Used by all of config.
+
+use crate::diagnostic::{Diagnostic, Place, Severity};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spanned<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
+
+/// Everything said so far.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
+        self.add(Severity::Error, code, Some(place.clone()), message)
+    }
+
+    pub(crate) fn missing(
+        &mut self,
+        code: &'static str,
+        place: Option<Place>,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Missing, code, place, message)
+    }
+
+    pub(crate) fn warning(&mut self, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
+        self.add(Severity::Warning, code, Some(place.clone()), message)
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        place: Option<Place>,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic { severity, code, message, place, hint: None });
+        self.diagnostics.last_mut().expect("one was pushed in the line above")
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+}
+
+impl Diagnostic {
+    /// Adds what to do about it.
+    pub(crate) fn hint(&mut self, text: impl Into<String>) {
+        self.hint = Some(text.into());
+    }
+}
+
+impl Place {
+    /// A place that is not inside a text: a flag, or a folder.
+    pub(crate) fn whole(name: impl Into<String>) -> Self {
+        Self { file: name.into(), line: 0, column: 0 }
+    }
+}
+
+/// The candidate that `written` is most likely a slip of: the same in another case first, otherwise the one
+/// with the fewest edits, when they are few for its length.
+pub(crate) fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    candidates
+        .iter()
+        .map(|candidate| (distance(&written.to_lowercase(), &candidate.to_lowercase()), *candidate))
+        .filter(|(edits, candidate)| *edits <= candidate.chars().count().max(3) / 3)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance over characters, one row at a time; long words are not slips of short ones.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    if left.chars().count() > 64 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_finds_slips_and_leaves_strangers_alone() {
+        let known = ["processPath", "arguments", "startupTimeLimit"];
+        assert_eq!(nearest("ProcessPath", &known), Some("processPath"));
+        assert_eq!(nearest("argument", &known), Some("arguments"));
+        assert_eq!(nearest("startTimeLimit", &known), Some("startupTimeLimit"));
+        assert_eq!(nearest("colour", &known), None);
+        assert_eq!(nearest(&"x".repeat(100_000), &known), None);
+    }
+}

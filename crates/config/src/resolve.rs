@@ -1,0 +1,264 @@
+//! The one way from what the operator wrote to a Plan. Decides which value counts; the leaves check and look.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+use crate::environment::{self, Environment};
+use crate::input::{Files, Input, Kind, Loaded};
+use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog};
+use crate::program::{self, Machine, Resolved};
+use crate::report::{Report, Spanned};
+use crate::webconfig::{self, AppSection, WebConfig};
+use crate::{argv, expand, infer, listen, origins, paths};
+
+/// Reads the folder and the command line into a Plan.
+///
+/// Everything that can be checked is checked, so that one run shows every mistake.
+#[must_use]
+pub fn load(input: &Input, files: &dyn Files) -> Loaded {
+    let mut report = Report::default();
+    let bindings = listen::bindings(&input.listen, &mut report);
+    let path_base = path_base(input.path_base.as_deref(), &mut report);
+    let plan = app(input, files, &mut report).map(|parts| assemble(parts, bindings, path_base, input));
+    let plan = if report.has_errors() { None } else { plan };
+    Loaded { plan, diagnostics: report.into_diagnostics() }
+}
+
+/// What the folder says about its app.
+pub(crate) struct Parts {
+    pub(crate) config: WebConfig,
+    pub(crate) environment: Environment,
+    pub(crate) resolved: Resolved,
+    /// Where the program was named.
+    pub(crate) origin: Origin,
+    pub(crate) stdout_log: Option<StdoutLog>,
+}
+
+impl Parts {
+    pub(crate) fn section(&self) -> Option<&AppSection> {
+        self.config.app.as_ref()
+    }
+}
+
+fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
+    let folder = Place::whole(input.folder.display().to_string());
+    if files.kind(&input.folder) != Some(Kind::Folder) {
+        let message = match files.kind(&input.folder) {
+            Some(_) => format!("{} is not a folder", input.folder.display()),
+            None => format!("the folder {} does not exist", input.folder.display()),
+        };
+        report.error("no-folder", &folder, message).hint("name the folder that \"dotnet publish\" wrote");
+        environment::build(&[], input, report);
+        return None;
+    }
+    let config = match web_config_name(input, files) {
+        None => WebConfig::default(),
+        Some(name) => read_web_config(&name, input, files, report)?,
+    };
+    let variables = config.app.as_ref().map(|section| section.environment.as_slice()).unwrap_or_default();
+    let environment = environment::build(variables, input, report);
+    let described = match &config.app {
+        Some(section) => described(section, input, report),
+        None => inferred(input, files, report),
+    };
+    let Command { process, arguments, origin } = described?;
+    let place = match &origin {
+        Origin::At(place) => Some(place),
+        Origin::Default | Origin::Inferred => None,
+    };
+    let machine = Machine { input, files, environment: &environment, place };
+    let resolved = program::resolve(&process, arguments, machine, report);
+    let stdout_log = config.app.as_ref().and_then(|section| stdout_log(section, input, report));
+    Some(Parts { config, environment, resolved, origin, stdout_log })
+}
+
+/// The name ignores case, as it does where the file comes from: Visual Studio writes `Web.config`.
+fn web_config_name(input: &Input, files: &dyn Files) -> Option<String> {
+    let mut names = files.list(&input.folder);
+    names.retain(|name| name.eq_ignore_ascii_case("web.config"));
+    names.sort_by_key(|name| (name != "web.config", name.clone()));
+    names.into_iter().next()
+}
+
+fn read_web_config(name: &str, input: &Input, files: &dyn Files, report: &mut Report) -> Option<WebConfig> {
+    match files.read(&input.folder.join(name), webconfig::MOST_BYTES + 1) {
+        Ok(bytes) => webconfig::read(&bytes, name, report),
+        Err(error) => {
+            let message = format!("the file cannot be read: {error}");
+            report.error("unreadable", &Place::whole(name), message).hint("check its owner and mode");
+            None
+        }
+    }
+}
+
+/// What to run, in the words of web.config after expansion.
+struct Command {
+    process: String,
+    arguments: Vec<String>,
+    origin: Origin,
+}
+
+/// `ANCM_LAUNCHER_PATH` and `ANCM_LAUNCHER_ARGS` of our own environment beat the attributes, as in IIS.
+fn described(section: &AppSection, input: &Input, report: &mut Report) -> Option<Command> {
+    let launcher = |name: &str| {
+        let value = input.variable(name).filter(|value| !value.is_empty())?;
+        Some(Spanned { value: value.to_owned(), place: Place::whole(name) })
+    };
+    let written = |text: &Option<Spanned<String>>| {
+        let text = text.as_ref().filter(|text| !text.value.trim().is_empty())?;
+        Some(Spanned { value: expand::expand(&text.value, input), place: text.place.clone() })
+    };
+    let process = launcher("ANCM_LAUNCHER_PATH").or_else(|| written(&section.process_path));
+    let arguments = launcher("ANCM_LAUNCHER_ARGS").or_else(|| written(&section.arguments));
+    for text in process.iter().chain(&arguments) {
+        refuse_placeholder(text, report);
+    }
+    let Some(process) = process else {
+        let place = section.process_path.as_ref().map_or(&section.place, |text| &text.place);
+        let message = "attribute processPath is required".to_owned();
+        report
+            .error("missing-attribute", place, message)
+            .hint("write processPath=\"dotnet\" or processPath=\".\\App\"");
+        return None;
+    };
+    let arguments = arguments.map(|text| argv::split_arguments(&text.value)).unwrap_or_default();
+    Some(Command { process: process.value, arguments, origin: Origin::At(process.place) })
+}
+
+/// `dotnet publish` replaces these; a file that still has them is the project's own.
+fn refuse_placeholder(text: &Spanned<String>, report: &mut Report) {
+    let launcher =
+        |name: &&str| matches!(name.to_ascii_uppercase().as_str(), "LAUNCHER_PATH" | "LAUNCHER_ARGS");
+    if let Some(name) = expand::unresolved(&text.value).filter(launcher) {
+        let message = format!("%{name}% is a placeholder of the project's web.config");
+        let hint = "serve the folder that \"dotnet publish\" wrote, not the project's";
+        report.error("placeholder", &text.place, message).hint(hint);
+    }
+}
+
+fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Command> {
+    let name = web_config_name(input, files);
+    let place = Place::whole(name.clone().unwrap_or_else(|| input.folder.display().to_string()));
+    match infer::infer(&input.folder, files) {
+        Ok((process, arguments)) => {
+            if name.is_some() {
+                let message =
+                    "no <aspNetCore> and no <httpPlatform>; the app was found in the folder".to_owned();
+                let hint = "\"dotnet publish\" writes the section unless the project switches that off";
+                report.warning("no-app-section", &place, message).hint(hint);
+            }
+            Some(Command { process, arguments, origin: Origin::Inferred })
+        }
+        Err(found) => {
+            let message =
+                format!("nothing to run in {}: {}; {found}", input.folder.display(), infer::LOOKED_FOR);
+            let hint = "name the folder that \"dotnet publish\" wrote";
+            report.error("nothing-to-run", &place, message).hint(hint);
+            None
+        }
+    }
+}
+
+/// `stdoutLogFile` is the start of a name: relative to the folder, with the backslashes of Windows.
+fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Option<StdoutLog> {
+    section.stdout_log_enabled.as_ref().filter(|enabled| enabled.value)?;
+    let default = match section.handler {
+        Handler::AspNetCore => "aspnetcore-stdout",
+        Handler::HttpPlatform => "httpplatform-stdout",
+    };
+    let Some(file) = &section.stdout_log_file else {
+        return Some(StdoutLog { folder: input.folder.clone(), prefix: default.to_owned() });
+    };
+    let text = expand::expand(file.value.trim(), input);
+    let linux = paths::to_linux(&text);
+    let (dir, prefix) = linux.rsplit_once('/').unwrap_or((".", &linux));
+    let dir = if linux.starts_with('/') && dir.is_empty() { "/" } else { dir };
+    let folder = if paths::has_drive(&linux) || expand::unresolved(&linux).is_some() {
+        let message = format!("stdoutLogFile \"{text}\" is a path of another machine");
+        let hint = "the log goes into the folder of the app; write .\\logs\\stdout";
+        report.warning("foreign-path", &file.place, message).hint(hint);
+        input.folder.clone()
+    } else {
+        paths::join(&input.folder, dir)
+    };
+    Some(StdoutLog { folder, prefix: prefix.to_owned() })
+}
+
+/// `--path-base` as the app will see it. It comes decoded: an escape in it would be decoded twice.
+fn path_base(given: Option<&str>, report: &mut Report) -> String {
+    let given = given.unwrap_or("/");
+    let wrong = if !given.starts_with('/') {
+        Some("does not start with \"/\"")
+    } else if given.contains(['?', '#', '%', '\\']) || given.chars().any(char::is_control) {
+        Some("holds a character that no decoded path base can have")
+    } else if given.trim_end_matches('/').split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."))
+    {
+        Some("holds an empty or a dot segment")
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        let message = format!("\"{given}\" {wrong}");
+        report
+            .error("bad-path-base", &Place::whole("--path-base"), message)
+            .hint("write it like /shop, decoded");
+    }
+    match given.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        base => base.to_owned(),
+    }
+}
+
+fn assemble(parts: Parts, bindings: Vec<Binding>, path_base: String, input: &Input) -> Plan {
+    let limits = limits(&parts, input);
+    let section = parts.section();
+    let handler = section.map_or(Handler::AspNetCore, |section| section.handler);
+    // HttpPlatformHandler waits 10 seconds for a start, the ASP.NET Core Module 120.
+    let startup = if handler == Handler::HttpPlatform { 10 } else { 120 };
+    let number = |value: Option<&Spanned<u64>>, default: u64| value.map_or(default, |value| value.value);
+    let startup = number(section.and_then(|s| s.startup_time_limit.as_ref()), startup);
+    let shutdown = number(section.and_then(|s| s.shutdown_time_limit.as_ref()), 10);
+    let small = |value| u32::try_from(value).expect("the schema's range ends at 100");
+    let Resolved { program, dotnet } = &parts.resolved;
+    let app = AppPlan {
+        folder: input.folder.clone(),
+        path_base,
+        handler,
+        program: Program::clone(program),
+        environment: parts.environment.entries.clone(),
+        dotnet_root: dotnet.as_ref().map(|dotnet| PathBuf::clone(&dotnet.root)),
+        port: parts.environment.port.clone(),
+        startup_time_limit: Duration::from_secs(startup),
+        shutdown_time_limit: Duration::from_secs(shutdown),
+        rapid_fails_per_minute: small(number(section.and_then(|s| s.rapid_fails_per_minute.as_ref()), 10)),
+        processes_per_application: small(number(
+            section.and_then(|s| s.processes_per_application.as_ref()),
+            1,
+        )),
+        stdout_log: parts.stdout_log.clone(),
+        console_redirection: section.is_none_or(|section| section.console_redirection),
+        disable_start_up_error_page: section.is_some_and(|section| section.disable_start_up_error_page),
+        forward_response_connection_header: section.is_some_and(|s| s.forward_response_connection_header),
+        always_running: input.always_running,
+    };
+    let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
+    let mut plan = Plan { bindings, app, limits, drain_timeout, origins: Vec::new() };
+    plan.origins = origins::table(&plan, &parts, input);
+    plan
+}
+
+fn limits(parts: &Parts, input: &Input) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(bytes) = &parts.config.body_bytes {
+        limits.body_bytes = bytes.value;
+    }
+    if let Some(timeout) = parts.section().and_then(|section| section.request_timeout.as_ref()) {
+        // WinHTTP takes 0 for "no timeout".
+        limits.request_timeout = if timeout.value.is_zero() { Duration::MAX } else { timeout.value };
+    }
+    // A connection may need a second descriptor, the one to the app; a fifth stays for everything else.
+    let affordable = usize::try_from(input.descriptors / 2 / 5 * 4).unwrap_or(usize::MAX);
+    limits.connections = limits.connections.min(affordable).max(1);
+    limits
+}

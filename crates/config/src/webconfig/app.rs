@@ -1,0 +1,322 @@
+//! `<aspNetCore>` and `<httpPlatform>` by their schemas (`aspnetcore_schema_v2.xml`, HttpPlatformHandler's
+//! configuration reference): every attribute and child, checked, with its place.
+
+use std::time::Duration;
+
+use super::handlers::Mapped;
+use super::xml::Element;
+use super::{Sections, refuse_unknown};
+use crate::diagnostic::Place;
+use crate::plan::Handler;
+use crate::report::{Report, Spanned};
+use crate::value;
+
+/// What the section says. None stands for the default of the schema.
+#[derive(Debug)]
+pub(crate) struct AppSection {
+    pub(crate) handler: Handler,
+    /// The element that is nearest to the app.
+    pub(crate) place: Place,
+    pub(crate) process_path: Option<Spanned<String>>,
+    pub(crate) arguments: Option<Spanned<String>>,
+    pub(crate) startup_time_limit: Option<Spanned<u64>>,
+    pub(crate) shutdown_time_limit: Option<Spanned<u64>>,
+    pub(crate) rapid_fails_per_minute: Option<Spanned<u64>>,
+    pub(crate) processes_per_application: Option<Spanned<u64>>,
+    pub(crate) request_timeout: Option<Spanned<Duration>>,
+    pub(crate) stdout_log_enabled: Option<Spanned<bool>>,
+    pub(crate) stdout_log_file: Option<Spanned<String>>,
+    pub(crate) disable_start_up_error_page: bool,
+    /// Name and value, as written, in the order of the file.
+    pub(crate) environment: Vec<(Spanned<String>, String)>,
+    /// handlerSettings that have a meaning here.
+    pub(crate) console_redirection: bool,
+    pub(crate) forward_response_connection_header: bool,
+}
+
+/// The section that the mapped handler reads; without a mapping, the one that is there.
+pub(super) fn choose(
+    sections: &Sections,
+    mapped: Option<&Mapped>,
+    report: &mut Report,
+) -> Option<AppSection> {
+    let sides = [(Handler::AspNetCore, "aspNetCore"), (Handler::HttpPlatform, "httpPlatform")];
+    let found: Vec<_> = sides
+        .into_iter()
+        .map(|(handler, name)| (handler, name, sections.get(name)))
+        .filter(|(_, _, elements)| !elements.is_empty())
+        .collect();
+    let wanted = mapped.and_then(|mapped| found.iter().position(|(handler, ..)| *handler == mapped.handler));
+    let chosen = wanted.unwrap_or(0);
+    for (_, name, elements) in found.iter().enumerate().filter(|(at, _)| *at != chosen).map(|(_, side)| side)
+    {
+        let message = format!("<{name}> is ignored, as another section describes the app");
+        report
+            .warning("not-honoured", &elements[0].place(), message)
+            .hint("<handlers> decides which one counts");
+    }
+    let (handler, name, elements) = found.into_iter().nth(chosen)?;
+    warn_mapping(name, handler, elements.last().map(|element| element.place()), mapped, report);
+    Some(read(handler, &elements, report))
+}
+
+/// IIS would not give the app a single request without its handler; here the section is enough.
+fn warn_mapping(
+    name: &str,
+    handler: Handler,
+    place: Option<Place>,
+    mapped: Option<&Mapped>,
+    report: &mut Report,
+) {
+    if mapped.is_some_and(|mapped| mapped.handler == handler) {
+        return;
+    }
+    let place = mapped.map(|mapped| mapped.place.clone()).or(place);
+    let message = format!("no handler is mapped for <{name}>; requests are sent to it all the same");
+    let hint = "IIS needs <add name=\"...\" path=\"*\" verb=\"*\" modules=\"...\" /> in <handlers>";
+    report.add(crate::Severity::Warning, "no-handler", place, message).hint(hint);
+}
+
+const ASP_NET_CORE: &[&str] = &[
+    "processPath",
+    "arguments",
+    "startupTimeLimit",
+    "shutdownTimeLimit",
+    "rapidFailsPerMinute",
+    "requestTimeout",
+    "stdoutLogEnabled",
+    "stdoutLogFile",
+    "processesPerApplication",
+    "forwardWindowsAuthToken",
+    "disableStartUpErrorPage",
+    "hostingModel",
+];
+
+const HTTP_PLATFORM: &[&str] = &[
+    "processPath",
+    "arguments",
+    "startupTimeLimit",
+    "startupRetryCount",
+    "shutdownTimeLimit",
+    "rapidFailsPerMinute",
+    "requestTimeout",
+    "stdoutLogEnabled",
+    "stdoutLogFile",
+    "processesPerApplication",
+    "forwardWindowsAuthToken",
+];
+
+/// Attributes that IIS allows on every section. They restrict who may override it, which is nobody here.
+const LOCKS: &[&str] =
+    &["lockAttributes", "lockAllAttributesExcept", "lockElements", "lockAllElementsExcept", "lockItem"];
+
+fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSection {
+    let children: &[&str] = match handler {
+        Handler::AspNetCore => &["environmentVariables", "handlerSettings", "recycleOnFileChange"],
+        Handler::HttpPlatform => &["environmentVariables", "recycleOnFileChange"],
+    };
+    refuse_strangers(handler, elements, children, report);
+    let mut section = Reader { elements, report };
+    // HttpPlatformHandler: up to 30 days in whole minutes; the ASP.NET Core Module: up to 360 hours.
+    let (most, step) = if handler == Handler::HttpPlatform { (2_592_000, 60) } else { (1_296_000, 1) };
+    section.hosting_model();
+    section.startup_retry_count();
+    section.boolean("forwardWindowsAuthToken");
+    let settings = section.settings();
+    let place = elements.last().map_or_else(|| Place::whole("web.config"), |element| element.place());
+    AppSection {
+        handler,
+        place,
+        process_path: section.text("processPath"),
+        arguments: section.text("arguments"),
+        startup_time_limit: section.number("startupTimeLimit", (0, 3600), "the value is in seconds"),
+        shutdown_time_limit: section.number("shutdownTimeLimit", (0, 600), "the value is in seconds"),
+        rapid_fails_per_minute: section.number("rapidFailsPerMinute", (0, 100), "10 is the default"),
+        processes_per_application: section.number("processesPerApplication", (1, 100), "1 is the default"),
+        request_timeout: section.time_span("requestTimeout", most, step),
+        stdout_log_enabled: section.boolean("stdoutLogEnabled"),
+        stdout_log_file: section.text("stdoutLogFile").filter(|file| !file.value.trim().is_empty()),
+        disable_start_up_error_page: section
+            .boolean("disableStartUpErrorPage")
+            .is_some_and(|flag| flag.value),
+        environment: section.environment(),
+        console_redirection: !settings.console_off,
+        forward_response_connection_header: settings.forward_connection,
+    }
+}
+
+fn refuse_strangers(handler: Handler, elements: &[Element], children: &[&str], report: &mut Report) {
+    let attributes = if handler == Handler::HttpPlatform { HTTP_PLATFORM } else { ASP_NET_CORE };
+    for element in elements {
+        for (name, place) in element.attributes() {
+            if name == "configSource" || name == "configProtectionProvider" {
+                let message =
+                    format!("{name} is not supported: the section must stand in this file, in the clear");
+                report.error("not-supported", &place, message).hint("write the section's attributes here");
+            } else if !attributes.contains(&name) && !LOCKS.contains(&name) {
+                refuse_unknown("attribute", name, &place, attributes, report);
+            }
+        }
+        for child in element.children().filter(|child| !children.contains(&child.name())) {
+            refuse_unknown("element", child.name(), &child.place(), children, report);
+        }
+        for file in element.children().filter(|child| child.name() == "recycleOnFileChange") {
+            // In both schemas and read by no version of the module: checked, without effect.
+            for child in file.children().filter(|child| !matches!(child.name(), "file" | "clear" | "remove"))
+            {
+                refuse_unknown("element", child.name(), &child.place(), &["file", "clear"], report);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Settings {
+    console_off: bool,
+    forward_connection: bool,
+}
+
+/// Settings of the module that would change something and do not here.
+const SETTINGS_NOT_HONOURED: &[&str] = &[
+    "debugFile",
+    "debugLevel",
+    "disallowRotationOnConfigChange",
+    "shutdownDelay",
+    "experimentalEnableShadowCopy",
+    "enableShadowCopy",
+    "shadowCopyDirectory",
+    "cleanShadowCopyDirectory",
+];
+
+struct Reader<'r, 'a, 'i> {
+    /// The weaker first.
+    elements: &'r [Element<'a, 'i>],
+    report: &'r mut Report,
+}
+
+impl Reader<'_, '_, '_> {
+    /// Attributes merge one by one; the stronger element wins.
+    fn text(&self, name: &str) -> Option<Spanned<String>> {
+        self.elements.iter().rev().find_map(|element| element.attribute(name))
+    }
+
+    fn checked<T>(
+        &mut self,
+        name: &str,
+        hint: &str,
+        check: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Spanned<T>> {
+        let text = self.text(name)?;
+        match check(&text.value) {
+            Ok(value) => Some(Spanned { value, place: text.place }),
+            Err(why) => {
+                let message = format!("{name} \"{}\" {why}", text.value);
+                self.report.error("bad-value", &text.place, message).hint(hint);
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str, (least, most): (u64, u64), hint: &str) -> Option<Spanned<u64>> {
+        self.checked(name, hint, |text| value::number(text, least, most))
+    }
+
+    fn boolean(&mut self, name: &str) -> Option<Spanned<bool>> {
+        self.checked(name, "write true or false", value::boolean)
+    }
+
+    fn time_span(&mut self, name: &str, most: u64, step: u64) -> Option<Spanned<Duration>> {
+        let hint = "write hh:mm:ss or d.hh:mm:ss; 00:02:00 is two minutes, 00:00:00 no limit";
+        self.checked(name, hint, |text| value::time_span(text, most, step))
+    }
+
+    fn startup_retry_count(&mut self) {
+        if let Some(count) = self.number("startupRetryCount", (0, 100), "10 is the default") {
+            let message = "startupRetryCount is not honoured by this version".to_owned();
+            let hint = "a start that fails for its port is tried once more, on another port";
+            self.report.warning("not-honoured", &count.place, message).hint(hint);
+        }
+    }
+
+    fn hosting_model(&mut self) {
+        let Some(model) = self.text("hostingModel") else { return };
+        let word = model.value.trim();
+        if word.eq_ignore_ascii_case("inprocess") {
+            let message = "hostingModel=\"inprocess\" is run out of process".to_owned();
+            let hint = "the app runs on Kestrel in a process of its own; nothing in the app has to change";
+            self.report.warning("inprocess", &model.place, message).hint(hint);
+        } else if !word.is_empty() && !word.eq_ignore_ascii_case("outofprocess") {
+            let message = format!("unknown hosting model \"{}\"", model.value);
+            let hint = "write hostingModel=\"inprocess\" or hostingModel=\"outofprocess\"";
+            self.report.error("bad-value", &model.place, message).hint(hint);
+        }
+    }
+
+    /// Name and value of the entries of a collection, in the order of the file; `<clear/>` forgets those
+    /// before it.
+    fn entries(&mut self, collection: &str, entry: &str) -> Vec<(Spanned<String>, String)> {
+        let mut entries = Vec::new();
+        let groups = self.elements.iter().flat_map(|element| element.children());
+        for child in groups.filter(|group| group.name() == collection).flat_map(Element::children) {
+            match child.name() {
+                "clear" => entries.clear(),
+                name if name == entry => entries.extend(self.entry(child)),
+                other => refuse_unknown("element", other, &child.place(), &[entry, "clear"], self.report),
+            }
+        }
+        entries
+    }
+
+    fn entry(&mut self, child: Element) -> Option<(Spanned<String>, String)> {
+        for (name, place) in child.attributes().filter(|(name, _)| !matches!(*name, "name" | "value")) {
+            refuse_unknown("attribute", name, &place, &["name", "value"], self.report);
+        }
+        let name = child.attribute("name").filter(|name| !name.value.is_empty());
+        let value = child.attribute("value");
+        for (attribute, there) in [("name", name.is_some()), ("value", value.is_some())] {
+            if !there {
+                let message = format!("<{}> needs a {attribute}", child.name());
+                let hint = format!("add {attribute}=\"...\"");
+                self.report.error("missing-attribute", &child.place(), message).hint(hint);
+            }
+        }
+        Some((name?, value?.value))
+    }
+
+    fn environment(&mut self) -> Vec<(Spanned<String>, String)> {
+        let entries = self.entries("environmentVariables", "environmentVariable");
+        for (name, _) in entries.iter().filter(|(name, _)| name.value.contains('=')) {
+            let message =
+                format!("the name \"{}\" holds an equals sign, which no variable's name can", name.value);
+            self.report
+                .error("bad-variable", &name.place, message)
+                .hint("the value goes into the attribute value");
+        }
+        entries
+    }
+
+    /// handlerSettings: names ignore case, the last one wins, unknown ones are ignored as in IIS.
+    fn settings(&mut self) -> Settings {
+        let mut settings = Settings::default();
+        let mut idle: Vec<&str> = Vec::new();
+        let mut place = None;
+        for (name, value) in self.entries("handlerSettings", "handlerSetting") {
+            if name.value.eq_ignore_ascii_case("enableOutOfProcessConsoleRedirection") {
+                settings.console_off = value.eq_ignore_ascii_case("false");
+            } else if name.value.eq_ignore_ascii_case("forwardResponseConnectionHeader") {
+                settings.forward_connection = value.eq_ignore_ascii_case("true");
+            } else if let Some(known) =
+                SETTINGS_NOT_HONOURED.iter().find(|known| name.value.eq_ignore_ascii_case(known))
+            {
+                idle.push(known);
+                place.get_or_insert(name.place);
+            }
+        }
+        if let Some(place) = place {
+            let message =
+                format!("handlerSettings that are not honoured by this version: {}", idle.join(", "));
+            self.report.warning("not-honoured", &place, message).hint("the rest of the section is honoured");
+        }
+        settings
+    }
+}

@@ -1,0 +1,43 @@
+//! The disk, as config sees it. Reads only; nothing is decided here. Called by the verbs that load a folder.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use config::{Files, Kind};
+
+/// The disk of this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiskFiles;
+
+impl Files for DiskFiles {
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        let metadata = fs::metadata(path).ok()?;
+        if metadata.is_dir() {
+            return Some(Kind::Folder);
+        }
+        // Any of the three bits: the app may run as another user than this one.
+        metadata.is_file().then(|| Kind::File { executable: metadata.permissions().mode() & 0o111 != 0 })
+    }
+
+    fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+        // Opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(at_most as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        // A name that is not UTF-8 cannot be written in any file that config reads.
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
+
+    fn real(&self, path: &Path) -> PathBuf {
+        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    }
+}

@@ -10,8 +10,9 @@ mod upgrade;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use supervisor::{Lease, NoLease};
+use supervisor::{Lease, NoLease, WorkerId};
 
 use crate::answer::Answer;
 use crate::connection::Connection;
@@ -30,6 +31,11 @@ const LEASES_MOST: u32 = 8;
 /// the app had the request in hand.
 const CROSSING_TICKS: u32 = 2;
 
+/// How long the supervisor may take to withdraw a suspected worker, and how often to look; both only on that
+/// rare path.
+const WITHDRAWAL: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// Forwards until the last byte of the answer has left.
 ///
 /// # Errors
@@ -40,14 +46,19 @@ pub(crate) async fn forward(
     record: &Record,
 ) -> Result<Next, Failure> {
     let mut repeatable = exchange.is_repeatable();
+    let mut repeated = false;
     for _ in 0..LEASES_MOST {
         let lease = lease(connection).await?;
         let Some(pool) = connection.thread.pools.of(lease.worker(), &connection.thread) else {
             continue;
         };
-        let upstream = match pool.checkout(connection).await {
+        let upstream = match pool.checkout(connection, repeated).await {
             Ok(upstream) => upstream,
-            Err(NoConnection::WorkerGone) => continue,
+            Err(NoConnection::WorkerGone) => {
+                drop(lease);
+                until_withdrawn(connection, pool.worker.id).await?;
+                continue;
+            }
             Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
             Err(NoConnection::Busy) => {
                 return Err(answer(Answer::unavailable("every connection to the app is busy")));
@@ -62,7 +73,7 @@ pub(crate) async fn forward(
         let attempt = Attempt { connection, exchange, pool: &pool, lease, record };
         match attempt.run(upstream, repeatable).await {
             Some(result) => return result,
-            None => repeatable = false,
+            None => (repeatable, repeated) = (false, true),
         }
     }
     Err(answer(Answer::bad_gateway("the app went away again and again before it took the request")))
@@ -70,6 +81,21 @@ pub(crate) async fn forward(
 
 fn answer(answer: Answer) -> Failure {
     Failure::Answer(answer)
+}
+
+/// Waits until the supervisor has heard that this worker is not itself any more; until then, leasing would only
+/// lead back to it.
+async fn until_withdrawn(connection: &Connection, worker: WorkerId) -> Result<(), Failure> {
+    let app = &connection.thread.app;
+    let withdrawn = async {
+        for _ in 0..WITHDRAWAL.as_millis() / LOOK_AGAIN.as_millis() {
+            if app.worker(worker).is_none() {
+                break;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    connection.unless_gone(withdrawn).await.ok_or(Failure::ClientGone)
 }
 
 async fn lease(connection: &Connection) -> Result<Lease, Failure> {

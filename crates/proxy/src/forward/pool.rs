@@ -196,12 +196,17 @@ impl Pool {
     }
 
     /// A connection that is free and still good, or a new one whose listener was proved to be the worker's.
+    /// `fresh` passes over the free ones: one of them has just turned out to be dead.
     ///
     /// # Errors
     /// [`NoConnection`].
-    pub(crate) async fn checkout(&self, connection: &Connection) -> Result<Upstream, NoConnection> {
+    pub(crate) async fn checkout(
+        &self,
+        connection: &Connection,
+        fresh: bool,
+    ) -> Result<Upstream, NoConnection> {
         while let Some(idle) = self.idle.borrow_mut().pop() {
-            if idle.upstream.stream.is_quiet() {
+            if !fresh && idle.upstream.stream.is_quiet() {
                 return Ok(idle.upstream);
             }
         }

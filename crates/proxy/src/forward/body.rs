@@ -218,3 +218,105 @@ impl Outbox {
         self.own
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::Buffers;
+    use proptest::prelude::*;
+
+    /// What a peer would get if it took at most `most` bytes a time.
+    fn write(outbox: &mut Outbox, buffer: &mut Buffer, most: usize, out: &mut Vec<u8>) {
+        while !outbox.is_empty() {
+            let mut all = outbox.own[outbox.sent..].to_vec();
+            all.extend_from_slice(buffer.part(0..outbox.direct));
+            all.extend_from_slice(outbox.tail);
+            let count = all.len().min(most);
+            out.extend_from_slice(&all[..count]);
+            outbox.written(count, buffer);
+        }
+        outbox.own.clear();
+        outbox.sent = 0;
+    }
+
+    /// Relays `wire`, arriving in pieces, and returns what left with what stayed in the buffer behind the body.
+    fn relay(body: Body, wire: &[u8], piece: usize, most: usize, chunked: bool) -> (Vec<u8>, Vec<u8>) {
+        let buffers = Buffers::default();
+        let (mut buffer, mut source) = (buffers.large(), Source::new(body));
+        let (mut outbox, mut out, mut pieces) = (Outbox::default(), Vec::new(), wire.chunks(piece));
+        loop {
+            match outbox.load(&mut source, &mut buffer, chunked).expect("good framing") {
+                Loaded::Ended => break,
+                Loaded::Flush => write(&mut outbox, &mut buffer, most, &mut out),
+                Loaded::NeedMore => {
+                    write(&mut outbox, &mut buffer, most, &mut out);
+                    let next = pieces.next().expect("the body ends within the wire");
+                    buffer.space()[..next.len()].copy_from_slice(next);
+                    buffer.filled(next.len());
+                }
+            }
+        }
+        write(&mut outbox, &mut buffer, most, &mut out);
+        let mut rest = buffer.data().to_vec();
+        pieces.for_each(|piece| rest.extend_from_slice(piece));
+        (out, rest)
+    }
+
+    fn decode(mut wire: &[u8]) -> Vec<u8> {
+        let (mut decoder, mut body) = (ChunkedDecoder::default(), Vec::new());
+        loop {
+            match decoder.step(wire).expect("good framing") {
+                ChunkStep::Data { skip, len } => {
+                    body.extend_from_slice(&wire[skip..skip + len]);
+                    wire = &wire[skip + len..];
+                }
+                ChunkStep::End { consumed } => {
+                    assert_eq!(consumed, wire.len(), "nothing follows");
+                    return body;
+                }
+                ChunkStep::More { .. } => panic!("the body is cut off"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bodies_arrive_whole_and_nothing_behind_them_is_touched(
+            sizes in proptest::collection::vec(1_usize..9000, 0..6), piece in 1_usize..20_000, most in 1_usize..20_000,
+        ) {
+            let (mut body, mut wire) = (Vec::new(), Vec::new());
+            for (n, &size) in sizes.iter().enumerate() {
+                let data = vec![b'a' + n as u8; size];
+                http1::write_chunk_head(&mut wire, size);
+                wire.extend_from_slice(&data);
+                wire.extend_from_slice(b"\r\n");
+                body.extend_from_slice(&data);
+            }
+            wire.extend_from_slice(b"0\r\nTrailer: dropped\r\n\r\nNEXT");
+            let (out, rest) = relay(Body::Chunked, &wire, piece, most, true);
+            prop_assert_eq!(decode(&out), body.clone());
+            prop_assert_eq!(rest, b"NEXT".to_vec());
+            let (out, _) = relay(Body::Chunked, &wire, piece, most, false);
+            prop_assert_eq!(&out, &body);
+            let mut plain = body.clone();
+            plain.extend_from_slice(b"NEXT");
+            let (out, rest) = relay(Body::Length(body.len() as u64), &plain, piece, most, false);
+            prop_assert_eq!(&out, &body);
+            prop_assert_eq!(rest, b"NEXT".to_vec());
+        }
+    }
+
+    #[test]
+    fn a_long_stretch_leaves_with_the_end_of_its_body() {
+        let buffers = Buffers::default();
+        let (mut buffer, mut source) = (buffers.large(), Source::new(Body::Chunked));
+        let mut wire = b"2000\r\n".to_vec();
+        wire.extend_from_slice(&[b'x'; 0x2000]);
+        wire.extend_from_slice(b"\r\n0\r\n\r\n");
+        buffer.space()[..wire.len()].copy_from_slice(&wire);
+        buffer.filled(wire.len());
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.load(&mut source, &mut buffer, true).expect("good framing"), Loaded::Ended);
+        assert_eq!((outbox.direct, outbox.tail), (0x2000, LAST));
+    }
+}

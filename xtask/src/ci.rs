@@ -196,7 +196,7 @@ fn model() -> Result<Outcome, String> {
         "target/loom",
     ]);
     let mut ran = false;
-    call.and("gate").with("RUSTFLAGS", "--cfg loom").watch(&mut |line| {
+    call.and("gate::").with("RUSTFLAGS", "--cfg loom").watch(&mut |line| {
         ran |= line.starts_with("test result: ok. ") && !line.contains(" 0 passed");
     })?;
     if ran { Ok(Outcome::Passed) } else { Err("the model checker ran no test".to_owned()) }

@@ -30,9 +30,15 @@ pub enum Face {
     Starting {
         /// The start that is awaited.
         start: u64,
+        /// The last start that failed since one went well: requests that waited for that one are answered with
+        /// it, even if they look only now.
+        failed: Option<(u64, Arc<StartReport>)>,
     },
     /// Nothing runs; `Wake` starts a worker.
-    Asleep,
+    Asleep {
+        /// The last start there was, 0 for none.
+        start: u64,
+    },
     /// The last start failed. A request that finds this sends `Wake` and waits for a later start; requests
     /// that waited for this start are answered 502.5 with the report.
     Failed {
@@ -43,6 +49,29 @@ pub enum Face {
     },
     /// The server is stopping: 503.
     Stopped,
+}
+
+impl Face {
+    /// Nothing that a request could notice differs: same kind, same start, same workers.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Up(ours), Self::Up(theirs)) => {
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(our, their)| our.id == their.id)
+            }
+            (Self::Starting { start: ours, .. }, Self::Starting { start: theirs, .. })
+            | (Self::Asleep { start: ours }, Self::Asleep { start: theirs })
+            | (Self::Failed { start: ours, .. }, Self::Failed { start: theirs, .. }) => ours == theirs,
+            (Self::Stopped, Self::Stopped) => true,
+            (
+                Self::Up(_)
+                | Self::Starting { .. }
+                | Self::Asleep { .. }
+                | Self::Failed { .. }
+                | Self::Stopped,
+                _,
+            ) => false,
+        }
+    }
 }
 
 /// A worker that requests may be sent to.

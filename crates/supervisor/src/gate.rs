@@ -2,9 +2,15 @@
 //!
 //! A request is either counted before the drain begins or refused and tried on the next worker; there is no
 //! third case. The last release of the last shard after closing sends `GateEmpty`.
+//!
+//! Built with `--cfg loom`, the atomics are the model checker's and the tests below try every interleaving.
 
 use std::sync::Arc;
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -37,17 +43,25 @@ pub struct Lease {
 }
 
 impl Gate {
-    pub(crate) fn set(worker: WorkerId, threads: usize, empty: &UnboundedSender<ToSupervisor>) -> Vec<Arc<Self>> {
+    pub(crate) fn set(
+        worker: WorkerId,
+        threads: usize,
+        empty: &UnboundedSender<ToSupervisor>,
+    ) -> Vec<Arc<Self>> {
         let all = Arc::new(Set { worker, busy: AtomicUsize::new(threads), empty: empty.clone() });
         (0..threads).map(|_| Arc::new(Self { state: AtomicU64::new(0), all: Arc::clone(&all) })).collect()
     }
 
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Lease> {
         // A plain add would count a request in after the last one has left, and report "empty" twice.
-        self.state
-            .try_update(Ordering::AcqRel, Ordering::Acquire, |state| (state & CLOSED == 0).then_some(state + ONE))
-            .ok()
-            .map(|_| Lease { gate: Arc::clone(self) })
+        let mut state = self.state.load(Ordering::Acquire);
+        while state & CLOSED == 0 {
+            match self.state.compare_exchange_weak(state, state + ONE, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(Lease { gate: Arc::clone(self) }),
+                Err(now) => state = now,
+            }
+        }
+        None
     }
 
     /// Lets nobody in any more. Closing twice is harmless.
@@ -81,5 +95,106 @@ impl Drop for Lease {
         if self.gate.state.fetch_sub(ONE, Ordering::AcqRel) == CLOSED + ONE {
             self.gate.all.one_is_empty();
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use loom::sync::Arc as ModelArc;
+    use loom::sync::atomic::AtomicBool;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+
+    fn gates(threads: usize) -> (Vec<Arc<Gate>>, UnboundedReceiver<ToSupervisor>) {
+        let (sender, receiver) = unbounded_channel();
+        (Gate::set(WorkerId(1), threads, &sender), receiver)
+    }
+
+    /// `GateEmpty` is sent exactly once, and nothing more.
+    fn assert_empty_once(receiver: &mut UnboundedReceiver<ToSupervisor>) {
+        assert!(matches!(receiver.try_recv(), Ok(ToSupervisor::GateEmpty(WorkerId(1)))), "nobody said empty");
+        assert!(receiver.try_recv().is_err(), "empty was said twice");
+    }
+
+    #[test]
+    fn a_request_is_counted_before_the_drain_or_refused() {
+        loom::model(|| {
+            let (gates, mut receiver) = gates(1);
+            let inside = ModelArc::new(AtomicBool::new(false));
+            let request = {
+                let (gate, inside) = (Arc::clone(&gates[0]), ModelArc::clone(&inside));
+                loom::thread::spawn(move || {
+                    for _ in 0..2 {
+                        if let Some(lease) = gate.enter() {
+                            inside.store(true, Ordering::SeqCst);
+                            inside.store(false, Ordering::SeqCst);
+                            drop(lease);
+                        }
+                    }
+                })
+            };
+            gates[0].close();
+            assert!(gates[0].enter().is_none(), "a closed gate let somebody in");
+            // Once empty was said, nobody is inside and nobody ever gets in.
+            if receiver.try_recv().is_ok() {
+                assert!(!inside.load(Ordering::SeqCst), "somebody was inside an empty gate");
+                request.join().expect("the request's thread does not panic");
+                assert!(receiver.try_recv().is_err(), "empty was said twice");
+            } else {
+                request.join().expect("the request's thread does not panic");
+                assert_empty_once(&mut receiver);
+            }
+        });
+    }
+
+    #[test]
+    fn the_last_shard_says_empty_once() {
+        loom::model(|| {
+            let (gates, mut receiver) = gates(2);
+            let requests: Vec<_> = gates
+                .iter()
+                .map(|gate| {
+                    let gate = Arc::clone(gate);
+                    loom::thread::spawn(move || drop(gate.enter()))
+                })
+                .collect();
+            for gate in &gates {
+                gate.close();
+                gate.close();
+            }
+            for request in requests {
+                request.join().expect("a request's thread does not panic");
+            }
+            assert_empty_once(&mut receiver);
+        });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_last_request_behind_closed_gates_is_told_once() {
+        let (sender, mut receiver) = unbounded_channel();
+        let gates = Gate::set(WorkerId(7), 2, &sender);
+        let (one, two) = (gates[0].enter().unwrap(), gates[1].enter().unwrap());
+        assert_eq!(one.worker(), WorkerId(7));
+        gates.iter().for_each(|gate| gate.close());
+        assert!(gates[0].enter().is_none());
+        drop(one);
+        assert!(receiver.try_recv().is_err());
+        drop(two);
+        assert!(matches!(receiver.try_recv(), Ok(ToSupervisor::GateEmpty(WorkerId(7)))));
+        gates.iter().for_each(|gate| gate.close());
+        assert!(receiver.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_gate_is_alone_on_its_cache_lines() {
+        assert_eq!(std::mem::align_of::<Gate>(), 128);
     }
 }

@@ -7,8 +7,12 @@ use crate::face::WorkerId;
 /// From the proxy's data threads.
 #[derive(Debug)]
 pub enum ToSupervisor {
-    /// A request waits for this app.
-    Wake,
+    /// A request waits for this app, and no start up to this one can help it any more.
+    Wake {
+        /// The last start that the request knows of, 0 when there was none. A later one that has failed
+        /// meanwhile answers the request, so that it is no reason to start again.
+        seen: u64,
+    },
     /// The last request on a closed gate has ended.
     GateEmpty(WorkerId),
     /// A connection to this worker's port did not reach its listener.

@@ -1,0 +1,402 @@
+//! Exit codes, signals and errors in words: why a start failed or a worker ended, and what to do about it.
+//!
+//! Sentences only: nothing in here decides anything but whether a failure may be the port's fault. The exit
+//! codes of .NET were measured with .NET 10; their source is `error_codes.h` of the .NET host.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::event::Evidence;
+use crate::process::{Exit, NotListening};
+use crate::worker::Worker;
+
+/// Why one attempt to start came to nothing.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// `ASPNETCORE_PORT` of web.config is no port.
+    InvalidPort(String),
+    /// Something that comes before the process failed.
+    NotLaunched { stage: &'static str, reason: String },
+    /// The process could not be made.
+    SpawnFailed { stage: String, errno: i32, path: String },
+    /// It runs but does not listen where it should.
+    NotListening(NotListening),
+    /// It ended before it listened; how is not known when its keeper ended first.
+    Ended(Option<Exit>),
+}
+
+/// One attempt that came to nothing.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    pub(crate) cause: Cause,
+    pub(crate) port: u16,
+    pub(crate) evidence: Evidence,
+}
+
+/// For the operator: what happened, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) reason: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Cause {
+    /// The ASP.NET Core Module's name of the stage that failed.
+    pub(crate) fn stage(&self) -> &'static str {
+        match self {
+            Self::InvalidPort(_) => "SetupListenPort",
+            Self::NotLaunched { stage, .. } => stage,
+            Self::SpawnFailed { .. } => "CreateProcess",
+            Self::NotListening(_) | Self::Ended(_) => "PostStartCheck",
+        }
+    }
+}
+
+impl FailedAttempt {
+    /// Another attempt on another port may succeed. One that listens elsewhere will do so again.
+    pub(crate) fn may_be_the_port(&self) -> bool {
+        match &self.cause {
+            Cause::NotListening(NotListening::Stranger { .. }) => true,
+            Cause::NotListening(NotListening::Deadline { elsewhere }) => elsewhere.is_empty(),
+            Cause::Ended(_) => self.port_was_taken(),
+            Cause::InvalidPort(_) | Cause::NotLaunched { .. } | Cause::SpawnFailed { .. } => false,
+        }
+    }
+
+    /// Another attempt on the very same port may succeed: its owner may have gone meanwhile.
+    pub(crate) fn may_pass_on_the_same_port(&self) -> bool {
+        self.may_be_the_port() && !matches!(self.cause, Cause::NotListening(NotListening::Deadline { .. }))
+    }
+
+    fn port_was_taken(&self) -> bool {
+        self.evidence.port_held || says_address_in_use(&self.evidence.output)
+    }
+
+    /// What happened and what to do about it.
+    pub(crate) fn explain(&self, startup_time_limit: Duration) -> Told {
+        let Self { cause, port, evidence } = self;
+        match cause {
+            Cause::InvalidPort(text) => told(
+                format!("ASPNETCORE_PORT is '{text}', which is not a port from 1025 to 65535"),
+                "Remove ASPNETCORE_PORT from web.config to have a free port chosen for each start.",
+            ),
+            Cause::NotLaunched { reason, .. } => Told { reason: reason.clone(), hint: None },
+            Cause::SpawnFailed { stage, errno, path } => spawn_failed(stage, *errno, path),
+            Cause::NotListening(NotListening::Stranger { owner }) => stranger(*port, owner.as_ref()),
+            Cause::NotListening(NotListening::Deadline { elsewhere }) => {
+                deadline(*port, elsewhere, startup_time_limit)
+            }
+            Cause::Ended(_) if self.port_was_taken() => told(
+                format!("The app ended because its port {port} was already in use"),
+                "Another process took the port between its choice and its use. With a fixed ASPNETCORE_PORT, end \
+                 the process that holds it or remove the setting.",
+            ),
+            Cause::Ended(None) => told(
+                "The app's keeper process ended before the app listened, and took the app with it".to_owned(),
+                "Something killed it, perhaps for want of memory: see the kernel's log.",
+            ),
+            Cause::Ended(Some(exit)) => Told {
+                reason: format!("The app {} before it listened on port {port}", exit_in_words(*exit)),
+                hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
+            },
+        }
+    }
+}
+
+fn told(reason: String, hint: &str) -> Told {
+    Told { reason, hint: Some(hint.to_owned()) }
+}
+
+/// Kestrel, Node, Python, Go and Java all say it nearly alike.
+fn says_address_in_use(output: &str) -> bool {
+    let lower = output.to_ascii_lowercase();
+    lower.contains("address already in use")
+        || lower.contains("eaddrinuse")
+        || lower.contains("address in use")
+}
+
+fn stranger(port: u16, owner: Option<&(u32, String)>) -> Told {
+    let who = owner.map_or_else(
+        || "a process that is not part of the app".to_owned(),
+        |(pid, name)| format!("process {pid} ({name}), which is not part of the app"),
+    );
+    told(
+        format!("Port {port} is listened on by {who}; it was sent nothing"),
+        "With a fixed ASPNETCORE_PORT, end that process or remove the setting.",
+    )
+}
+
+fn deadline(port: u16, elsewhere: &[SocketAddr], limit: Duration) -> Told {
+    let seconds = limit.as_secs();
+    if elsewhere.is_empty() {
+        return told(
+            format!("The app runs but did not listen on port {port} within {seconds} seconds"),
+            "See its output for what it waits for. If it needs longer, raise startupTimeLimit; if it listens where \
+             its own settings say, let it listen on ASPNETCORE_PORT (or ASPNETCORE_URLS).",
+        );
+    }
+    let places: Vec<_> = elsewhere.iter().map(ToString::to_string).collect();
+    told(
+        format!("The app listens on {} and not on port {port} that it was given", places.join(", ")),
+        "UseUrls, app.Run(url) or Listen in the app's code wins over the port that it is given: remove it, or set \
+         ASPNETCORE_PORT in web.config to the port that the code names.",
+    )
+}
+
+fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
+    let error = io::Error::from_raw_os_error(errno);
+    let reason = match stage {
+        "execve" => format!("The program '{path}' could not be executed: {error}"),
+        "chdir" => format!("The app's folder '{path}' could not be entered: {error}"),
+        _ if path.is_empty() => format!("No process could be made (at {stage}): {error}"),
+        _ => format!("No process could be made (at {stage}, '{path}'): {error}"),
+    };
+    let hint = match (stage, errno) {
+        ("execve", libc::ENOENT) => Some(
+            "Check processPath. If the file is there, the program that it needs (the loader of a binary, the \
+             interpreter of a script) is not.",
+        ),
+        ("execve", libc::EACCES) => Some(
+            "The file is not executable for the app's user: publish folders copied from Windows need 'chmod +x'. A \
+             file system mounted noexec does the same.",
+        ),
+        ("execve", libc::ENOEXEC) => Some(
+            "The file is no program for this machine: it was published for another system or processor, or is a \
+             script without a '#!' line.",
+        ),
+        ("execve", libc::ETXTBSY) => Some("The file is still being written: wait for the copy to end."),
+        ("execve", libc::E2BIG) => Some("Arguments and environment together are too large for the system."),
+        ("chdir", libc::ENOENT | libc::EACCES | libc::ENOTDIR) => Some(
+            "The folder must exist, and the app's user must be allowed to enter it and every folder above it.",
+        ),
+        (_, libc::EAGAIN | libc::ENOMEM) => Some(
+            "The system gives no more processes or memory: see its limits (ulimit -u, pids.max, memory.max).",
+        ),
+        (_, libc::EMFILE | libc::ENFILE) => Some("Too many files are open: raise the limit (ulimit -n)."),
+        _ => None,
+    };
+    Told { reason, hint: hint.map(str::to_owned) }
+}
+
+/// "exited with code 150 (…)" or "was ended by signal 9 (SIGKILL)".
+pub(crate) fn exit_in_words(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => match meaning(code) {
+            Some(meaning) => format!("exited with code {code} ({meaning})"),
+            None => format!("exited with code {code}"),
+        },
+        Exit::Signal(signal) => match signal_name(signal) {
+            Some(name) => format!("was ended by signal {signal} ({name})"),
+            None => format!("was ended by signal {signal}"),
+        },
+    }
+}
+
+/// What .NET and shells mean by an exit code.
+fn meaning(code: i32) -> Option<&'static str> {
+    match code {
+        // The low byte of StatusCode of the .NET host (error_codes.h).
+        131 => Some("the .NET host library was not found"),
+        140 => Some("a file that the app's deps.json names is missing"),
+        147 => Some("the app's runtimeconfig.json is not valid"),
+        150 => Some("the .NET version that the app needs is not installed"),
+        154 => Some("the app's dll was not found beside its executable"),
+        // What a shell makes of a signal, and what .NET's abort looks like behind one.
+        134 => Some("aborted: an unhandled exception or a fatal error"),
+        137 => Some("killed by SIGKILL"),
+        139 => Some("crashed: SIGSEGV"),
+        143 => Some("ended by SIGTERM"),
+        126 => Some("a shell could not execute the command"),
+        127 => Some("a shell did not find the command"),
+        _ => None,
+    }
+}
+
+fn signal_name(signal: i32) -> Option<&'static str> {
+    match signal {
+        libc::SIGHUP => Some("SIGHUP"),
+        libc::SIGINT => Some("SIGINT"),
+        libc::SIGQUIT => Some("SIGQUIT"),
+        libc::SIGILL => Some("SIGILL, an instruction that this processor lacks"),
+        libc::SIGTRAP => Some("SIGTRAP"),
+        libc::SIGABRT => Some("SIGABRT, an unhandled exception or a fatal error"),
+        libc::SIGBUS => Some("SIGBUS"),
+        libc::SIGFPE => Some("SIGFPE"),
+        libc::SIGKILL => Some("SIGKILL"),
+        libc::SIGUSR1 => Some("SIGUSR1"),
+        libc::SIGUSR2 => Some("SIGUSR2"),
+        libc::SIGSEGV => Some("SIGSEGV, a crash in native code"),
+        libc::SIGPIPE => Some("SIGPIPE"),
+        libc::SIGTERM => Some("SIGTERM"),
+        libc::SIGXCPU => Some("SIGXCPU, the limit of processor time"),
+        libc::SIGXFSZ => Some("SIGXFSZ, the limit of file size"),
+        libc::SIGSYS => Some("SIGSYS, a forbidden system call"),
+        _ => None,
+    }
+}
+
+/// What to do about an app that ended by itself.
+pub(crate) fn exit_hint(exit: Exit, output: &str) -> Option<&'static str> {
+    match exit {
+        Exit::Signal(libc::SIGABRT) | Exit::Code(134) => Some(abort_hint(output)),
+        Exit::Signal(libc::SIGKILL) | Exit::Code(137) => Some(
+            "Somebody killed it; if nobody did, the kernel did for want of memory: see its log and the memory limit \
+             of the service or container.",
+        ),
+        Exit::Signal(libc::SIGILL) => {
+            Some("The app was published for a newer processor than this machine has.")
+        }
+        Exit::Signal(libc::SIGSYS) => Some("A seccomp filter (SystemCallFilter=) forbids what the app does."),
+        Exit::Signal(_) => None,
+        Exit::Code(code) => code_hint(code, output),
+    }
+}
+
+fn code_hint(code: i32, output: &str) -> Option<&'static str> {
+    match code {
+        0 => Some(
+            "The app ended by itself without an error: is it a web app, and does its Main wait (app.Run())?",
+        ),
+        1 if output.contains("Could not execute because the specified command or file was not found") => {
+            Some(
+                "The dll in the arguments does not exist: names are case-sensitive here, and '.\\' is no path. Was the \
+             whole publish folder copied?",
+            )
+        }
+        131 => Some("The app's runtimeconfig.json is missing or was renamed: copy the whole publish folder."),
+        140 => Some("Copy the whole publish folder again: files that its deps.json names are missing."),
+        147 => Some("The app's runtimeconfig.json is no valid JSON: publish again or repair it."),
+        150 => Some(
+            "Install the ASP.NET Core runtime that the output names, point DOTNET_ROOT at one that has it, or set \
+             DOTNET_ROLL_FORWARD=Major to run on a newer one.",
+        ),
+        154 => Some(
+            "Copy the whole publish folder: the executable needs its dll beside it, in the same spelling.",
+        ),
+        126 => Some("A file that the start script calls is not executable: 'chmod +x' it."),
+        127 => Some("A program that the start script calls is not in PATH."),
+        _ => None,
+    }
+}
+
+fn abort_hint(output: &str) -> &'static str {
+    let says = |text| output.contains(text);
+    if says("Stack overflow") {
+        "A stack overflow: the end of the output shows the calls that repeat."
+    } else if says("Out of memory") {
+        "It ran out of memory or of file descriptors: see MemoryMax=, DOTNET_GCHeapHardLimit and 'ulimit -n'."
+    } else if says("Bad IL format") {
+        "The dll is damaged or is no .NET assembly: publish and copy again, in binary mode."
+    } else if says("Hosting failed to start") {
+        "The web host could not start: the exception in the output names the address or the setting."
+    } else {
+        "An exception in the app's start was not handled: it stands in the output."
+    }
+}
+
+/// How a worker ended that nobody had told to, for the event line.
+pub(crate) fn end_in_words(worker: &Worker) -> String {
+    match worker.exit {
+        Some(exit) if !worker.owner_is_another() => format!("it {}", exit_in_words(exit)),
+        Some(exit) => {
+            format!("the process that listened ended; the one that was started {}", exit_in_words(exit))
+        }
+        None if worker.owner_is_another() => "the process that listened ended".to_owned(),
+        None => "how it ended is not known".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(exit: Exit, output: &str) -> FailedAttempt {
+        let evidence = Evidence { output: output.to_owned(), port_held: false };
+        FailedAttempt { cause: Cause::Ended(Some(exit)), port: 12345, evidence }
+    }
+
+    #[test]
+    fn every_measured_exit_becomes_a_sentence_with_a_hint() {
+        let cases = [
+            (Exit::Code(150), "You must install or update .NET", "not installed", "DOTNET_ROLL_FORWARD"),
+            (
+                Exit::Code(154),
+                "The application to execute does not exist",
+                "not found",
+                "whole publish folder",
+            ),
+            (Exit::Code(147), "Invalid runtimeconfig.json", "not valid", "JSON"),
+            (Exit::Code(131), "libhostpolicy.so", "host library", "runtimeconfig.json"),
+            (Exit::Code(134), "Unhandled exception. x", "aborted", "exception"),
+            (Exit::Signal(6), "Stack overflow.", "SIGABRT", "stack overflow"),
+            (Exit::Signal(6), "Bad IL format.", "SIGABRT", "damaged"),
+            (Exit::Signal(9), "", "SIGKILL", "memory"),
+            (Exit::Code(0), "", "code 0", "by itself"),
+            (
+                Exit::Code(1),
+                "Could not execute because the specified command or file was not found.",
+                "code 1",
+                "case-sensitive",
+            ),
+        ];
+        for (exit, output, reason, hint) in cases {
+            let told = ended(exit, output).explain(Duration::from_secs(120));
+            assert!(
+                told.reason.contains(reason) && told.reason.contains("12345"),
+                "{exit:?}: {}",
+                told.reason
+            );
+            let given = told.hint.expect("every measured exit has a hint");
+            assert!(given.contains(hint), "{exit:?}: {given}");
+        }
+        assert_eq!(ended(Exit::Code(7), "").explain(Duration::ZERO).hint, None);
+    }
+
+    #[test]
+    fn only_failures_that_a_port_explains_are_tried_again() {
+        let with = |cause| FailedAttempt { cause, port: 1, evidence: Evidence::default() };
+        let deadline = |elsewhere| Cause::NotListening(NotListening::Deadline { elsewhere });
+        let address = "127.0.0.1:5000".parse().expect("an address");
+        let spawn = Cause::SpawnFailed { stage: "execve".into(), errno: libc::ENOENT, path: "x".into() };
+        assert!(with(deadline(vec![])).may_be_the_port());
+        assert!(!with(deadline(vec![])).may_pass_on_the_same_port());
+        assert!(!with(deadline(vec![address])).may_be_the_port());
+        assert!(
+            with(Cause::NotListening(NotListening::Stranger { owner: None })).may_pass_on_the_same_port()
+        );
+        assert!(!with(spawn).may_be_the_port());
+        assert!(!with(Cause::InvalidPort("x".into())).may_be_the_port());
+        assert!(!ended(Exit::Code(134), "Unhandled exception").may_be_the_port());
+        assert!(
+            ended(Exit::Code(134), "bind to address http://127.0.0.1:1: address already in use.")
+                .may_be_the_port()
+        );
+        assert!(ended(Exit::Code(1), "Error: listen EADDRINUSE: address").may_pass_on_the_same_port());
+        let mut silent = ended(Exit::Code(134), "");
+        silent.evidence.port_held = true;
+        assert!(silent.may_be_the_port());
+        assert!(silent.explain(Duration::ZERO).reason.contains("already in use"));
+    }
+
+    #[test]
+    fn an_app_that_listens_elsewhere_is_told_why() {
+        let elsewhere = vec!["127.0.0.1:5000".parse().expect("an address")];
+        let cause = Cause::NotListening(NotListening::Deadline { elsewhere });
+        let told =
+            FailedAttempt { cause, port: 1, evidence: Evidence::default() }.explain(Duration::from_secs(9));
+        assert!(told.reason.contains("127.0.0.1:5000"), "{}", told.reason);
+        assert!(told.hint.expect("a hint").contains("app.Run(url)"));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_executed_is_told_why() {
+        for (errno, hint) in
+            [(libc::ENOENT, "processPath"), (libc::EACCES, "chmod +x"), (libc::ENOEXEC, "processor")]
+        {
+            let told = spawn_failed("execve", errno, "/srv/app/run");
+            assert!(told.reason.contains("/srv/app/run"));
+            assert!(told.hint.expect("a hint").contains(hint));
+        }
+    }
+}

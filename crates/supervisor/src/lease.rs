@@ -1,0 +1,225 @@
+//! How requests get hold of a worker: at once when one serves, else by waiting for a start.
+//!
+//! Runs on the proxy's data threads. The fast path takes no lock, allocates nothing and writes to no cache line
+//! that another data thread uses. Everything slow is in [`AppHandle::lease`]'s waiting half.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::{mpsc::UnboundedSender, watch};
+
+use crate::face::{Face, ServingWorker, WorkerId};
+use crate::gate::Lease;
+use crate::messages::{StartReport, Suspicion, ToSupervisor};
+
+/// A data thread's way to one app. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppHandle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    face: ArcSwap<Face>,
+    /// Goes up after each change of the face.
+    version: watch::Receiver<u64>,
+    waiting: AtomicUsize,
+    /// Requests that may wait.
+    queue: usize,
+    /// How long each may.
+    patience: Duration,
+    supervisor: UnboundedSender<ToSupervisor>,
+}
+
+/// The side that publishes faces.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    handle: AppHandle,
+    version: watch::Sender<u64>,
+}
+
+/// Why a request gets no worker.
+#[derive(Debug, Clone)]
+pub enum NoLease {
+    /// The start that it waited for failed: 502.5.
+    Failed(Arc<StartReport>),
+    /// Too many wait already: 503.
+    QueueFull,
+    /// It waited for twice `startupTimeLimit`: 503.
+    Deadline,
+    /// The server stops: 503.
+    Stopped,
+}
+
+/// What one look at the face means for a request that waits.
+#[derive(Debug)]
+enum Look {
+    Done(Result<Lease, NoLease>),
+    /// Nothing is under way: the supervisor must know that somebody waits.
+    WakeAfter(u64),
+    Wait,
+}
+
+impl AppHandle {
+    pub(crate) fn new(
+        queue: usize,
+        patience: Duration,
+        supervisor: UnboundedSender<ToSupervisor>,
+    ) -> (Self, Publisher) {
+        let (sender, version) = watch::channel(0);
+        let face = ArcSwap::from_pointee(Face::Asleep { start: 0 });
+        let shared = Shared { face, version, waiting: AtomicUsize::new(0), queue, patience, supervisor };
+        let handle = Self(Arc::new(shared));
+        (handle.clone(), Publisher { handle, version: sender })
+    }
+
+    /// An app that is always up with these workers and has no supervisor: for tests of the proxy. Suspicions
+    /// are ignored.
+    #[must_use]
+    pub fn fixed(workers: Vec<Arc<ServingWorker>>) -> Self {
+        let (supervisor, _) = tokio::sync::mpsc::unbounded_channel();
+        let (handle, publisher) = Self::new(usize::MAX, Duration::MAX, supervisor);
+        publisher.publish(Face::Up(workers));
+        handle
+    }
+
+    /// What requests see of the app now.
+    #[must_use]
+    pub fn face(&self) -> Guard<Arc<Face>> {
+        self.0.face.load()
+    }
+
+    /// Requests that wait for a worker.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A lease if a worker serves right now. `thread` is the data thread's index.
+    #[must_use]
+    pub fn try_lease(&self, thread: usize) -> Option<Lease> {
+        enter(&self.face(), thread)
+    }
+
+    /// A lease, at once when a worker serves; else wakes the app and waits.
+    ///
+    /// # Errors
+    /// [`NoLease`]: the start failed, the queue is full, the wait was too long, or the server stops.
+    pub async fn lease(&self, thread: usize) -> Result<Lease, NoLease> {
+        match self.try_lease(thread) {
+            Some(lease) => Ok(lease),
+            // Boxed, so that the future of a request that need not wait stays small.
+            None => Box::pin(self.wait(thread)).await,
+        }
+    }
+
+    /// The worker of this name if requests are sent to it now.
+    #[must_use]
+    pub fn worker(&self, id: WorkerId) -> Option<Arc<ServingWorker>> {
+        match &**self.face() {
+            Face::Up(workers) => workers.iter().find(|worker| worker.id == id).map(Arc::clone),
+            Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } | Face::Stopped => None,
+        }
+    }
+
+    /// A connection to this worker's port did not reach its listener. The caller then leases anew.
+    pub fn suspect(&self, id: WorkerId, why: Suspicion) {
+        // A supervisor that is gone needs no message.
+        let _ = self.0.supervisor.send(ToSupervisor::Suspect(id, why));
+    }
+
+    async fn wait(&self, thread: usize) -> Result<Lease, NoLease> {
+        let _place = Place::take(&self.0)?;
+        let mut version = self.0.version.clone();
+        let mut deadline = std::pin::pin!(tokio::time::sleep(self.0.patience));
+        let mut known = None;
+        let mut woken = None;
+        loop {
+            // Before looking: a change after this line ends the wait below at once.
+            version.borrow_and_update();
+            match look(&self.face(), thread, &mut known) {
+                Look::Done(result) => return result,
+                Look::WakeAfter(seen) if woken != Some(seen) => {
+                    woken = Some(seen);
+                    let _ = self.0.supervisor.send(ToSupervisor::Wake { seen });
+                }
+                Look::WakeAfter(_) | Look::Wait => {}
+            }
+            tokio::select! {
+                changed = version.changed() => changed.map_err(|_| NoLease::Stopped)?,
+                () = &mut deadline => return Err(NoLease::Deadline),
+            }
+        }
+    }
+}
+
+fn enter(face: &Face, thread: usize) -> Option<Lease> {
+    match face {
+        Face::Up(workers) => workers.iter().find_map(|worker| worker.enter(thread)),
+        Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } | Face::Stopped => None,
+    }
+}
+
+/// `known` is the last start that was over when the request came: later failures answer it, earlier ones do
+/// not.
+fn look(face: &Face, thread: usize, known: &mut Option<u64>) -> Look {
+    match face {
+        Face::Up(_) => {
+            // Gates that are closed belong to a face that is gone already: whatever fails from now on is news.
+            known.get_or_insert(0);
+            enter(face, thread).map_or(Look::Wait, |lease| Look::Done(Ok(lease)))
+        }
+        Face::Starting { start, failed } => {
+            let known = *known.get_or_insert(start - 1);
+            match failed {
+                Some((failed, report)) if *failed > known => {
+                    Look::Done(Err(NoLease::Failed(Arc::clone(report))))
+                }
+                Some(_) | None => Look::Wait,
+            }
+        }
+        Face::Asleep { start } => {
+            known.get_or_insert(*start);
+            Look::WakeAfter(*start)
+        }
+        Face::Failed { start, report } => {
+            if *start > *known.get_or_insert(*start) {
+                return Look::Done(Err(NoLease::Failed(Arc::clone(report))));
+            }
+            Look::WakeAfter(*start)
+        }
+        Face::Stopped => Look::Done(Err(NoLease::Stopped)),
+    }
+}
+
+impl Publisher {
+    /// Shows a new face to every data thread.
+    pub(crate) fn publish(&self, face: Face) {
+        self.handle.0.face.store(Arc::new(face));
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    pub(crate) fn face(&self) -> Guard<Arc<Face>> {
+        self.handle.face()
+    }
+}
+
+/// One request's place in the queue; free again when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(shared: &'a Shared) -> Result<Self, NoLease> {
+        let place = Self(&shared.waiting);
+        if shared.waiting.fetch_add(1, Ordering::Relaxed) >= shared.queue {
+            Err(NoLease::QueueFull)
+        } else {
+            Ok(place)
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,291 @@
+//! What the operator is told: event lines with the ids of the ASP.NET Core Module, and the report of a start
+//! that failed.
+//!
+//! Texts only. The ids are the module's where it has the event (the messages are its own, adapted to what
+//! happens here), 2000 to 2099 where it has not.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use config::{AppPlan, PortChoice};
+
+use crate::face::WorkerId;
+use crate::failures::{self, FailedAttempt, Told};
+use crate::messages::{AppEvent, Level, StartReport, Suspicion};
+use crate::process::Exit;
+use crate::worker::{Means, Worker};
+
+/// Characters of output in a report, as many as the ASP.NET Core Module keeps.
+pub const OUTPUT_MOST: usize = 30_000;
+
+macro_rules! event_ids {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $level:ident;)+) => {
+        /// Every event of an app.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum EventId {
+            $($(#[doc = $doc])+ $name = $number,)+
+        }
+
+        impl EventId {
+            /// Number, usual level and meaning of every event, for the docs.
+            pub const TABLE: &[(EventId, Level, &str)] =
+                &[$((EventId::$name, Level::$level, concat!($($doc, " "),+)),)+];
+
+            fn level(self) -> Level {
+                match self {
+                    $(Self::$name => Level::$level,)+
+                }
+            }
+        }
+    };
+}
+
+event_ids! {
+    /// One attempt to start the app failed; `retryCounter` counts the attempts that are left.
+    StartAttemptFailed = 1000, Warning;
+    /// The app listens and takes requests.
+    Started = 1001, Information;
+    /// The file for stdout and stderr could not be made; the app runs without it.
+    LogFileFailed = 1004, Warning;
+    /// The app did not end within shutdownTimeLimit and was killed.
+    NotStoppedGracefully = 1005, Warning;
+    /// The app was told to end.
+    SentTerminate = 1006, Information;
+    /// The start failed for good; the event carries the end of what the app printed.
+    StartFailed = 1020, Error;
+    /// The app's process is gone; a warning when nobody had told it to go.
+    ShutDown = 1030, Information;
+    /// The process that was started ended, but the one that listens lives: a launcher.
+    LauncherExited = 2000, Information;
+    /// The port of a worker did not lead to its listener; another one takes its place.
+    Suspected = 2001, Warning;
+    /// A worker was told to end before its last request had ended.
+    DrainCut = 2002, Warning;
+    /// A killed process is still there.
+    NotGone = 2003, Error;
+}
+
+impl EventId {
+    /// As printed.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    pub(crate) fn says(self, message: String) -> AppEvent {
+        AppEvent { id: self.number(), level: self.level(), message }
+    }
+}
+
+/// What of the Plan one app's state machine and its messages need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The app as events call it: its path.
+    pub application: String,
+    /// Its folder.
+    pub folder: String,
+    /// Its command line, for people.
+    pub command: String,
+    /// The port to give to it.
+    pub port: PortChoice,
+    /// Workers that should serve at the same time; at least 1.
+    pub instances: usize,
+    /// Start at once and after each end, not at the first request.
+    pub always_running: bool,
+    /// How long one attempt to start may take.
+    pub startup_time_limit: Duration,
+    /// How long a graceful stop may take.
+    pub shutdown_time_limit: Duration,
+}
+
+impl Settings {
+    /// Those of this plan.
+    #[must_use]
+    pub fn of(plan: &AppPlan) -> Self {
+        Self {
+            application: plan.path_base.clone(),
+            folder: plan.folder.display().to_string(),
+            command: command_line(plan),
+            port: plan.port.clone(),
+            instances: 1,
+            always_running: plan.always_running,
+            startup_time_limit: plan.startup_time_limit,
+            shutdown_time_limit: plan.shutdown_time_limit,
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("Application '{}' with physical root '{}'", self.application, self.folder)
+    }
+
+    pub(crate) fn attempt_failed(&self, attempt: &FailedAttempt, left: u32) -> AppEvent {
+        let Told { reason, .. } = attempt.explain(self.startup_time_limit);
+        EventId::StartAttemptFailed.says(format!(
+            "{} failed to start process with commandline '{}' at stage '{}', assigned port {}, retryCounter '{left}': \
+             {reason}.",
+            self.subject(),
+            self.command,
+            attempt.cause.stage(),
+            attempt.port,
+        ))
+    }
+
+    /// The report of a start whose attempts all failed; the last one explains it.
+    pub(crate) fn start_report(&self, failed: &[FailedAttempt], last: &FailedAttempt) -> StartReport {
+        let Told { reason, hint } = last.explain(self.startup_time_limit);
+        let mut output = String::new();
+        for attempt in failed.iter().chain([last]) {
+            output.push_str(&attempt.evidence.output);
+        }
+        StartReport {
+            command: self.command.clone(),
+            folder: self.folder.clone(),
+            stage: last.cause.stage(),
+            reason,
+            hint,
+            port: last.port,
+            attempts: u32::try_from(failed.len() + 1).expect("there are two attempts at most"),
+            output: last_characters(output),
+        }
+    }
+
+    pub(crate) fn start_failed(&self, report: &StartReport) -> AppEvent {
+        let mut message = format!(
+            "{} failed to start process with commandline '{}': {}.",
+            self.subject(),
+            self.command,
+            report.reason
+        );
+        if let Some(hint) = &report.hint {
+            let _ = write!(message, " {hint}");
+        }
+        if report.output.is_empty() {
+            message.push_str(" It printed nothing.");
+        } else {
+            let _ = write!(message, " Last 30,000 characters of its stdout and stderr:\n{}", report.output);
+        }
+        EventId::StartFailed.says(message)
+    }
+
+    pub(crate) fn started(&self, worker: &Worker) -> AppEvent {
+        let owner = worker.owner.unwrap_or_default();
+        EventId::Started.says(format!(
+            "Application '{}' started process '{}' successfully and process '{owner}' is listening on port '{}'.",
+            self.application,
+            worker.pid.unwrap_or(owner),
+            worker.port
+        ))
+    }
+
+    pub(crate) fn log_file_failed(&self, path: &str, error: &str) -> AppEvent {
+        EventId::LogFileFailed.says(format!("Could not create stdoutLogFile {path}: {error}."))
+    }
+
+    pub(crate) fn launcher_exited(&self, worker: &Worker, exit: Exit) -> AppEvent {
+        EventId::LauncherExited.says(format!(
+            "The started process '{}' of application '{}' {}; process '{}' goes on listening on port '{}'.",
+            worker.pid.unwrap_or_default(),
+            self.application,
+            failures::exit_in_words(exit),
+            worker.owner.unwrap_or_default(),
+            worker.port
+        ))
+    }
+
+    pub(crate) fn suspected(&self, worker: &Worker, why: Suspicion) -> AppEvent {
+        let why = match why {
+            Suspicion::NoListener => "is not listened on any more",
+            Suspicion::Stranger => "is listened on by a process that is not part of the app",
+        };
+        EventId::Suspected.says(format!(
+            "Port '{}' of process '{}' of application '{}' {why}; nothing was sent there, and another process takes \
+             its place.",
+            worker.port,
+            worker.owner.unwrap_or_default(),
+            self.application
+        ))
+    }
+
+    pub(crate) fn sent_terminate(&self, worker: &Worker) -> Option<AppEvent> {
+        let pid = worker.pid?;
+        Some(EventId::SentTerminate.says(format!("Sent SIGTERM to process with Id '{pid}'.")))
+    }
+
+    pub(crate) fn not_graceful(&self, worker: &Worker) -> AppEvent {
+        EventId::NotStoppedGracefully.says(format!(
+            "Failed to gracefully shutdown process with Id '{}' within {} seconds; it was killed.",
+            worker.pid.unwrap_or_default(),
+            self.shutdown_time_limit.as_secs()
+        ))
+    }
+
+    pub(crate) fn drain_cut(&self, worker: &Worker) -> AppEvent {
+        EventId::DrainCut.says(format!(
+            "Process '{}' of application '{}' is told to end although requests on it have not ended.",
+            worker.owner.unwrap_or_default(),
+            self.application
+        ))
+    }
+
+    pub(crate) fn not_gone(&self, worker: &Worker) -> AppEvent {
+        EventId::NotGone.says(format!(
+            "Process '{}' of application '{}' was killed and is still there; it is killed again.",
+            worker.pid.unwrap_or_default(),
+            self.application
+        ))
+    }
+
+    pub(crate) fn shut_down(&self, worker: &Worker) -> AppEvent {
+        let pid = worker.pid.unwrap_or_default();
+        let mut event = EventId::ShutDown.says(format!(
+            "{} shut down process with Id '{pid}' listening on port '{}'",
+            self.subject(),
+            worker.port
+        ));
+        match (worker.told, worker.exit) {
+            (Some(Means::Terminate), None) | (Some(Means::Kill(_)), _) => event.message.push('.'),
+            (Some(Means::Terminate), Some(exit)) => {
+                let _ = write!(event.message, "; it {}.", failures::exit_in_words(exit));
+            }
+            (None, exit) => {
+                let _ = write!(event.message, "; nobody told it to: {}.", failures::end_in_words(worker));
+                if exit != Some(Exit::Code(0)) {
+                    event.level = Level::Warning;
+                }
+            }
+        }
+        event
+    }
+}
+
+/// Names one worker in a message that has no pid yet.
+impl std::fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "worker {}", self.0)
+    }
+}
+
+fn command_line(plan: &AppPlan) -> String {
+    let mut line = quoted(&plan.program.path.display().to_string());
+    for argument in &plan.program.arguments {
+        line.push(' ');
+        line.push_str(&quoted(argument));
+    }
+    line
+}
+
+fn quoted(word: &str) -> String {
+    if word.is_empty() || word.contains(char::is_whitespace) {
+        format!("\"{word}\"")
+    } else {
+        word.to_owned()
+    }
+}
+
+fn last_characters(text: String) -> String {
+    match text.char_indices().rev().nth(OUTPUT_MOST - 1) {
+        Some((start, _)) if start > 0 => text[start..].to_owned(),
+        _ => text,
+    }
+}

@@ -1,0 +1,370 @@
+//! Performs what the state machine of one app decides, and feeds it with what happens.
+//!
+//! One task on the control runtime per app. Nothing is decided here: each event is one [`App::step`], then the
+//! new face is published, then the effects are performed in their order.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+
+use config::{AppPlan, Limits, PortChoice};
+use contract::PairingToken;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::event::{Effect, Event, Evidence, WorkerEvent};
+use crate::face::{Address, ServingWorker, WorkerId};
+use crate::gate::Gate;
+use crate::lease::{AppHandle, Publisher};
+use crate::messages::{AppEvent, ToProxy, ToSupervisor};
+use crate::process::environ::{self, Computed};
+use crate::process::ownership::KeptListeners;
+use crate::process::{self, Launch, ProcessEvent, ProcessHandle, Spawner, port};
+use crate::report::Settings;
+
+/// Everything that one app needs to run.
+#[derive(Debug)]
+pub struct AppSetup {
+    /// What the operator asked for.
+    pub plan: AppPlan,
+    /// The server's own environment, which the app inherits less what is not for apps.
+    pub inherited: Vec<(OsString, OsString)>,
+    /// Data threads of the proxy.
+    pub threads: usize,
+    /// Of which `start_queue` is used.
+    pub limits: Limits,
+    /// One per data thread.
+    pub to_proxy: Vec<UnboundedSender<ToProxy>>,
+    /// What the operator is told.
+    pub events: UnboundedSender<AppEvent>,
+    /// The port of the server's one https binding; none when there is none or more than one.
+    pub https_port: Option<u16>,
+}
+
+/// The server's hold on one app.
+#[derive(Debug)]
+pub struct AppControl {
+    commands: UnboundedSender<Event>,
+    over: watch::Receiver<bool>,
+}
+
+impl AppControl {
+    /// Lets no request in any more, waits until `drain_until` for those that are in, and stops every process
+    /// within `shutdownTimeLimit`. Returns when nothing of the app is left.
+    pub async fn stop(&self, drain_until: Instant) {
+        // A runner that is gone has nothing left to stop.
+        let _ = self.commands.send(Event::Stop { drain_until });
+        let _ = self.over.clone().wait_for(|over| *over).await;
+    }
+
+    /// Kills every process at once; [`AppControl::stop`] still tells when they are gone.
+    pub fn stop_now(&self) {
+        let _ = self.commands.send(Event::StopNow);
+    }
+}
+
+/// Starts to look after one app. Must be called inside the control runtime.
+pub fn start_app(setup: AppSetup, spawner: Spawner) -> (AppHandle, AppControl) {
+    start_with(setup, Launcher::Spawner(spawner))
+}
+
+fn start_with(setup: AppSetup, launcher: Launcher) -> (AppHandle, AppControl) {
+    let (requests, from_proxy) = unbounded_channel();
+    let (process, from_process) = unbounded_channel();
+    let (commands, from_control) = unbounded_channel();
+    let (ended, over) = watch::channel(false);
+    let patience = setup.plan.startup_time_limit * 2;
+    let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
+    let runner = Runner {
+        app: App::new(Settings::of(&setup.plan)),
+        setup,
+        launcher,
+        processes: HashMap::new(),
+        publisher,
+        ended,
+        gate_empty: requests,
+        process,
+    };
+    tokio::spawn(runner.run(Inboxes { from_process, from_control, from_proxy }));
+    (handle, AppControl { commands, over })
+}
+
+#[derive(Debug)]
+struct Runner {
+    app: App,
+    setup: AppSetup,
+    launcher: Launcher,
+    processes: HashMap<WorkerId, Process>,
+    publisher: Publisher,
+    ended: watch::Sender<bool>,
+    gate_empty: UnboundedSender<ToSupervisor>,
+    process: UnboundedSender<(WorkerId, ProcessEvent)>,
+}
+
+#[derive(Debug)]
+struct Inboxes {
+    from_process: UnboundedReceiver<(WorkerId, ProcessEvent)>,
+    from_control: UnboundedReceiver<Event>,
+    from_proxy: UnboundedReceiver<ToSupervisor>,
+}
+
+/// What is known of a worker's process besides its state.
+#[derive(Debug)]
+struct Process {
+    handle: Handle,
+    token: PairingToken,
+    port: u16,
+    /// The app's own TMPDIR.
+    temporary: Option<PathBuf>,
+}
+
+impl Inboxes {
+    /// The next event. Ends of processes go first: whoever asks for a worker should not be shown a dead one.
+    async fn next(&mut self, deadline: Option<Instant>) -> Inbox {
+        let tick = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some((worker, event)) = self.from_process.recv() => Inbox::Process(worker, event),
+            Some(event) = self.from_control.recv() => Inbox::Event(event),
+            Some(message) = self.from_proxy.recv() => Inbox::Event(match message {
+                ToSupervisor::Wake { seen } => Event::Wake { seen },
+                ToSupervisor::GateEmpty(worker) => Event::GateEmpty(worker),
+                ToSupervisor::Suspect(worker, why) => Event::Suspect(worker, why),
+            }),
+            () = tick => Inbox::Event(Event::Tick),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Inbox {
+    Process(WorkerId, ProcessEvent),
+    Event(Event),
+}
+
+impl Runner {
+    async fn run(mut self, mut inboxes: Inboxes) {
+        self.step(Event::Tick);
+        loop {
+            match inboxes.next(self.app.deadline()).await {
+                Inbox::Process(worker, event) => {
+                    let event = self.translate(worker, event);
+                    self.step(Event::Worker(worker, event));
+                }
+                Inbox::Event(event) => self.step(event),
+            }
+        }
+    }
+
+    /// One event and all that follows from it at once.
+    fn step(&mut self, event: Event) {
+        let mut due = vec![event];
+        while let Some(event) = due.pop() {
+            let effects = self.app.step(tokio::time::Instant::now().into_std(), event);
+            self.publish();
+            for effect in effects {
+                due.extend(self.perform(effect));
+            }
+        }
+        self.ended.send_if_modified(|over| !std::mem::replace(over, self.app.is_over()) && *over);
+    }
+
+    fn publish(&self) {
+        let face = self.app.face();
+        if !face.is_same(&self.publisher.face()) {
+            self.publisher.publish(face);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Launch(worker) => return Some(Event::Worker(worker, self.launch(worker))),
+            Effect::Terminate(worker) => self.with(worker, Handle::terminate),
+            Effect::Kill(worker) => self.with(worker, Handle::kill),
+            Effect::CloseGate(serving) => serving.gates.iter().for_each(|gate| gate.close()),
+            Effect::Forget(worker) => drop(self.processes.remove(&worker)),
+            Effect::SweepDiagnostics { worker, pid } => {
+                match self.processes.get(&worker).and_then(|process| process.temporary.as_ref()) {
+                    Some(folder) => process::sweep_diagnostics_in(folder, pid),
+                    None => process::sweep_diagnostics(pid),
+                }
+            }
+            // A proxy or an operator that is gone needs no message.
+            Effect::Tell(message) => self.setup.to_proxy.iter().for_each(|thread| drop(thread.send(message))),
+            Effect::Report(event) => drop(self.setup.events.send(event)),
+        }
+        None
+    }
+
+    fn with(&self, worker: WorkerId, what: impl FnOnce(&Handle)) {
+        if let Some(process) = self.processes.get(&worker) {
+            what(&process.handle);
+        }
+    }
+
+    fn launch(&mut self, worker: WorkerId) -> WorkerEvent {
+        let drawn = match self.setup.plan.port {
+            PortChoice::Fixed(port) => Ok(port),
+            PortChoice::Draw => port::draw().map_err(|error| format!("No port could be chosen: {error}")),
+            PortChoice::Invalid(ref text) => Err(format!("ASPNETCORE_PORT is '{text}', which is not a port")),
+        };
+        let port = match drawn {
+            Ok(port) => port,
+            Err(reason) => return WorkerEvent::NotLaunched { stage: "SetupListenPort", reason },
+        };
+        let token = match PairingToken::generate() {
+            Ok(token) => token,
+            Err(error) => {
+                return WorkerEvent::NotLaunched { stage: "SetupAppToken", reason: format!("No token: {error}") };
+            }
+        };
+        let launch = self.launch_order(worker, port, &token);
+        let temporary = launch.environment.iter().find(|(name, _)| name == "TMPDIR").map(|(_, value)| value.into());
+        let handle = self.launcher.launch(launch, self.process.clone());
+        self.processes.insert(worker, Process { handle, token, port, temporary });
+        WorkerEvent::Launched { port }
+    }
+
+    fn launch_order(&self, worker: WorkerId, port: u16, token: &PairingToken) -> Launch {
+        let AppSetup { plan, inherited, https_port, .. } = &self.setup;
+        let computed = Computed { port, token, plan, https_port: *https_port };
+        let fill = |argument: &String| environ::fill_port(argument, port).into();
+        Launch {
+            worker,
+            program: plan.program.path.clone(),
+            arguments: plan.program.arguments.iter().map(fill).collect(),
+            folder: plan.folder.clone(),
+            environment: environ::compose(inherited, &computed),
+            token: token.clone(),
+            port,
+            startup_time_limit: plan.startup_time_limit,
+            stdout_log: plan.stdout_log.clone(),
+            console_redirection: plan.console_redirection,
+        }
+    }
+
+    /// Adds to what happened what the state machine needs to judge it.
+    fn translate(&self, worker: WorkerId, event: ProcessEvent) -> WorkerEvent {
+        match event {
+            ProcessEvent::Started { pid } => WorkerEvent::Started { pid },
+            ProcessEvent::SpawnFailed { stage, errno, path } => WorkerEvent::SpawnFailed { stage, errno, path },
+            ProcessEvent::LogFile { path, error } => {
+                WorkerEvent::LogFileFailed { path: path.display().to_string(), error }
+            }
+            ProcessEvent::Listening { address, owner, listeners } => match self.processes.get(&worker) {
+                Some(process) => {
+                    let serving = self.serving(worker, process, (address, owner, listeners));
+                    WorkerEvent::Listening { serving: Arc::new(serving) }
+                }
+                None => WorkerEvent::Gone { evidence: Evidence::default() },
+            },
+            ProcessEvent::NotListening { why } => {
+                WorkerEvent::NotListening { why, evidence: self.evidence(worker, false) }
+            }
+            ProcessEvent::Exited(exit) => WorkerEvent::Exited { exit, evidence: self.evidence(worker, false) },
+            ProcessEvent::OwnerGone => WorkerEvent::OwnerGone,
+            ProcessEvent::Gone => WorkerEvent::Gone { evidence: self.evidence(worker, true) },
+        }
+    }
+
+    fn serving(
+        &self,
+        id: WorkerId,
+        process: &Process,
+        (address, owner, listeners): (SocketAddr, u32, KeptListeners),
+    ) -> ServingWorker {
+        ServingWorker {
+            id,
+            pid: owner,
+            address: Address::Tcp(address),
+            token: process.token.clone(),
+            listeners,
+            connections: AtomicUsize::new(0),
+            gates: Gate::set(id, self.setup.threads, &self.gate_empty),
+        }
+    }
+
+    /// `gone`: nothing of the worker is left, so that whoever holds its port now is somebody else.
+    fn evidence(&self, worker: WorkerId, gone: bool) -> Evidence {
+        match self.processes.get(&worker) {
+            Some(process) => {
+                Evidence { output: process.handle.output(), port_held: gone && is_held(process.port) }
+            }
+            None => Evidence::default(),
+        }
+    }
+}
+
+/// Somebody holds this port on a loopback. The standard library's listener sets SO_REUSEADDR: connections that
+/// linger in TIME_WAIT do not count.
+fn is_held(port: u16) -> bool {
+    let loopbacks = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
+    let in_use = |error: std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    loopbacks.into_iter().any(|address| TcpListener::bind(address).is_err_and(in_use))
+}
+
+/// Where processes come from.
+#[derive(Debug)]
+enum Launcher {
+    Spawner(Spawner),
+    #[cfg(test)]
+    Script(tests::Script),
+}
+
+/// One process.
+#[derive(Debug)]
+enum Handle {
+    Process(ProcessHandle),
+    #[cfg(test)]
+    Script(tests::ScriptHandle),
+}
+
+impl Launcher {
+    fn launch(&self, launch: Launch, events: UnboundedSender<(WorkerId, ProcessEvent)>) -> Handle {
+        match self {
+            Self::Spawner(spawner) => Handle::Process(spawner.launch(launch, events)),
+            #[cfg(test)]
+            Self::Script(script) => Handle::Script(script.launch(launch, events)),
+        }
+    }
+}
+
+impl Handle {
+    fn terminate(&self) {
+        match self {
+            Self::Process(process) => process.terminate(),
+            #[cfg(test)]
+            Self::Script(script) => script.tell(tests::Done::Terminate),
+        }
+    }
+
+    fn kill(&self) {
+        match self {
+            Self::Process(process) => process.kill(),
+            #[cfg(test)]
+            Self::Script(script) => script.tell(tests::Done::Kill),
+        }
+    }
+
+    fn output(&self) -> String {
+        match self {
+            Self::Process(process) => process.output(),
+            #[cfg(test)]
+            Self::Script(script) => script.output(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

@@ -1,0 +1,136 @@
+//! One worker: one process of a managed app. It lives once and only moves forward.
+//!
+//! The states and what is known about the process are here; when to move is decided in `app.rs`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::face::{ServingWorker, WorkerId};
+use crate::process::Exit;
+
+/// One process of a managed app, from its launch until nothing of it is left.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its name.
+    pub id: WorkerId,
+    /// The port it was given, 0 until it is known.
+    pub port: u16,
+    /// The process that we started.
+    pub pid: Option<u32>,
+    /// How that process ended.
+    pub exit: Option<Exit>,
+    /// The process that owned the listener, once it listened: `pid` itself, or a descendant behind a launcher.
+    pub owner: Option<u32>,
+    /// The strongest thing that it was told; none when it ended, or goes on, by itself.
+    pub told: Option<Means>,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Where a worker stands. The order of the variants is the order of a life; none is ever gone back to.
+#[derive(Debug)]
+pub enum State {
+    /// Started, or about to be, and not listening yet.
+    Launching {
+        /// Long after the process side should have given up.
+        deadline: Instant,
+    },
+    /// Requests are let in. The only state with an open gate, and the only living one without a deadline.
+    Serving {
+        /// What requests need to use it.
+        serving: Arc<ServingWorker>,
+    },
+    /// The gate is closed; requests that were let in before may end.
+    Draining {
+        /// When they are cut.
+        deadline: Instant,
+    },
+    /// It was told to end.
+    Stopping {
+        /// How.
+        means: Means,
+        /// When the next stronger thing is done.
+        deadline: Instant,
+    },
+    /// Nothing of it is left.
+    Gone,
+}
+
+/// How a worker was told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// With SIGTERM.
+    Terminate,
+    /// With SIGKILL to all that is left of its subtree, for the n-th time, counted from 1.
+    Kill(u32),
+}
+
+impl Worker {
+    pub(crate) fn new(id: WorkerId, deadline: Instant) -> Self {
+        Self {
+            id,
+            port: 0,
+            pid: None,
+            exit: None,
+            owner: None,
+            told: None,
+            state: State::Launching { deadline },
+        }
+    }
+
+    /// It serves, or may come to serve.
+    pub(crate) fn is_live(&self) -> bool {
+        match self.state {
+            State::Launching { .. } | State::Serving { .. } => true,
+            State::Draining { .. } | State::Stopping { .. } | State::Gone => false,
+        }
+    }
+
+    pub(crate) fn is_launching(&self) -> bool {
+        matches!(self.state, State::Launching { .. })
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    /// Requests may be in flight on it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self.state, State::Serving { .. } | State::Draining { .. })
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        matches!(self.state, State::Stopping { means: Means::Kill(_), .. })
+    }
+
+    /// What requests may use.
+    pub(crate) fn serving(&self) -> Option<&Arc<ServingWorker>> {
+        match &self.state {
+            State::Serving { serving } => Some(serving),
+            State::Launching { .. } | State::Draining { .. } | State::Stopping { .. } | State::Gone => None,
+        }
+    }
+
+    /// When something must be done about it, whatever happens until then.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Launching { deadline }
+            | State::Draining { deadline }
+            | State::Stopping { deadline, .. } => Some(deadline),
+            State::Serving { .. } | State::Gone => None,
+        }
+    }
+
+    /// A launcher was started: another process of its subtree owns the listener.
+    pub(crate) fn owner_is_another(&self) -> bool {
+        self.owner.is_some() && self.owner != self.pid
+    }
+
+    /// Its processes, gone by now, that may have had no chance to clean up behind themselves.
+    pub(crate) fn unclean(&self) -> Vec<u32> {
+        let started = self.pid.filter(|_| self.exit != Some(Exit::Code(0)));
+        // Nobody tells how a process ended that is no child of the keeper.
+        let owner = self.owner.filter(|_| self.owner_is_another());
+        started.into_iter().chain(owner).collect()
+    }
+}

@@ -24,4 +24,4 @@ pub use outcome::{Context, Failure, Outcome};
 pub use record::{Body, Record, Request};
 pub use response::{End, Response};
 pub use server::{Options, Server, serve};
-pub use suite::{Need, Suite};
+pub use suite::{Check, Need, Suite};

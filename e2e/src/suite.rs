@@ -6,7 +6,13 @@ use std::sync::OnceLock;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::find;
+use crate::folder::Puppet;
 use crate::outcome::{Failure, Outcome};
+use crate::record::Record;
+use crate::server::{Server, serve};
+
+/// A trial against a running server, and what its backend saw.
+pub type Check = fn(&mut Server, &Record) -> Outcome;
 
 /// What a trial needs that a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +93,12 @@ impl Suite {
     #[must_use]
     pub fn test(self, name: impl Into<String>, run: impl FnOnce() -> Outcome + Send + 'static) -> Self {
         self.needing(name, &[], run)
+    }
+
+    /// Adds a trial that runs against a server over a puppet.
+    #[must_use]
+    pub fn served(self, name: &str, puppet: Puppet, arguments: &'static [&str], check: Check) -> Self {
+        self.test(name, move || serve(&puppet, arguments, check))
     }
 
     /// Adds a trial that is ignored, with the reason, where something is missing.

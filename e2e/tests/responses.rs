@@ -142,9 +142,11 @@ fn informational() -> Vec<Row> {
         get("A18 1xx flood", format!("repeat:100000:{one};{good}"), Expect::GatewayOrAbort),
         get("nine informational responses", format!("repeat:9:{one};{good}"), Expect::GatewayOrAbort),
         get("eight informational responses", format!("repeat:8:{one};{good}"), Expect::Whole(200, "hello")),
-        get("HTTP/1.0 with a length", raw("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"), {
-            Expect::Whole(200, "hello")
-        }),
+        get(
+            "HTTP/1.0 with a length",
+            raw("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+            Expect::Whole(200, "hello"),
+        ),
         get(
             "no reason phrase",
             raw("HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\nhello"),
@@ -159,7 +161,7 @@ fn informational() -> Vec<Row> {
         get("status 304", raw("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n"), Expect::Whole(304, "")),
         get(
             "A18 304 with the length of the whole",
-            { raw("HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n") },
+            raw("HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"),
             Expect::Whole(304, ""),
         ),
         get(

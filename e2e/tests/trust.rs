@@ -59,8 +59,6 @@ const PASSING: &[(&str, &str)] = &[
     ("X-Empty", ""),
 ];
 
-type Check = fn(&mut Server, &Record) -> Outcome;
-
 fn main() -> ExitCode {
     let checks: &[(&str, Check)] = &[
         ("D1 D4 D5 D6 reserved names never arrive, however spelled", reserved),

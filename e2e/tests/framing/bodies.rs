@@ -89,9 +89,11 @@ fn expectations() -> Vec<Row> {
         .iter()
         .map(|value| row(format!("A10 Expect {value:?}"), with(value), Expect::Refused(&[400, 417])))
         .chain([
-            row("A10 Expect on a GET", "GET /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", {
-                Expect::Served(&["/x"])
-            }),
+            row(
+                "A10 Expect on a GET",
+                "GET /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+                Expect::Served(&["/x"]),
+            ),
             row("A10 Expect with the body at once", with("100-continue"), Expect::Served(&["/x"])),
         ])
         .collect()

@@ -1,10 +1,8 @@
 //! Responses that must come through, and what happens around them.
 
-use e2e::{Context as _, End, Outcome, Puppet, Record, Server, Suite, clock, ensure, now, pause, serve};
+use e2e::{Check, Context as _, End, Outcome, Puppet, Record, Server, Suite, clock, ensure, now, pause};
 
 use super::{closed, raw};
-
-type Check = fn(&mut Server, &Record) -> Outcome;
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -25,7 +23,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         ("A19 an early answer never mixes with the next request", early_then_next),
         ("a closed idle connection is replaced without a failure", idle_closed),
     ];
-    checks.iter().fold(suite, |suite, (name, check)| suite.test(*name, || serve(&idle(name), &[], check)))
+    checks.iter().fold(suite, |suite, (name, check)| suite.served(name, idle(name), &[], *check))
 }
 
 /// The last check wants a backend that closes idle connections soon.

@@ -214,7 +214,8 @@ impl ChunkedDecoder {
     }
 
     fn in_trailer(&mut self, state: State, byte: u8) -> Result<State, BadChunk> {
-        self.trailer_bytes += 1;
+        // The LF that must follow a CR counts with it.
+        self.trailer_bytes += if byte == b'\r' { 2 } else { 1 };
         if self.trailer_bytes > TRAILER_BYTES {
             return Err(BadChunk::TrailerTooLong);
         }
@@ -241,5 +242,159 @@ fn hex_digit(byte: u8) -> Option<u64> {
         b'a'..=b'f' => Some(u64::from(byte - b'a') + 10),
         b'A'..=b'F' => Some(u64::from(byte - b'A') + 10),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The data, and how many bytes of the input the body took if it ended.
+    fn decode(input: &[u8]) -> Result<(Vec<u8>, Option<usize>), BadChunk> {
+        let mut decoder = ChunkedDecoder::default();
+        let (mut data, mut at) = (Vec::new(), 0);
+        loop {
+            match decoder.step(&input[at..])? {
+                ChunkStep::More { consumed } => {
+                    assert_eq!(at + consumed, input.len());
+                    assert!(!decoder.is_at_end());
+                    return Ok((data, None));
+                }
+                ChunkStep::Data { skip, len } => {
+                    assert!(len > 0);
+                    data.extend_from_slice(&input[at + skip..at + skip + len]);
+                    at += skip + len;
+                }
+                ChunkStep::End { consumed } => {
+                    assert!(decoder.is_at_end());
+                    assert_eq!(decoder.step(b"x"), Ok(ChunkStep::End { consumed: 0 }));
+                    return Ok((data, Some(at + consumed)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_bodies() {
+        for (input, data) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("5\r\nhello\r\n1\r\n!\r\n0000000000000000\r\n\r\n", "hello!"),
+            ("00000000000000A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+            ("a\r\n01234\r\n789\r\n0\r\n\r\n", "01234\r\n789"),
+            ("1;a=b;c=\"d e\"\r\nx\r\n0;e\r\n\r\n", "x"),
+            ("0\r\nX: a\r\nY:\tb\r\nZ:\r\n\r\n", ""),
+            ("0\r\nContent-Length: 5\r\nHost: evil\r\nMS-ASPNETCORE-TOKEN: x\r\n\r\n", ""),
+        ] {
+            assert_eq!(decode(input.as_bytes()), Ok((data.into(), Some(input.len()))), "{input:?}");
+            let followed = [input, "GET / HTTP/1.1\r\n"].concat();
+            assert_eq!(decode(followed.as_bytes()), Ok((data.into(), Some(input.len()))), "{input:?}");
+            for end in 0..input.len() {
+                assert_eq!(decode(&input.as_bytes()[..end]).unwrap().1, None, "{input:?} cut at {end}");
+            }
+        }
+    }
+
+    /// Security rows A6, A7 and A9.
+    #[test]
+    fn broken_bodies() {
+        for (bad, inputs) in [
+            (
+                BadChunk::Size,
+                &[
+                    "\r\n",
+                    ";a\r\n",
+                    " 5\r\nhello",
+                    "5 \r\nhello",
+                    "5\t\r\nhello",
+                    "5 ;x\r\nhello",
+                    "5_0\r\n",
+                    "0x5\r\nhello",
+                    "+5\r\nhello",
+                    "-1\r\n",
+                    "g\r\n",
+                    "FFFFFFFFFFFFFFFF0\r\n",
+                    "00000000000000005\r\nhello",
+                    "5,\r\nhello",
+                    "5\0\r\n",
+                    "\n5\r\n",
+                    "５\r\n",
+                ][..],
+            ),
+            (BadChunk::LineEnd, &["5\nhello", "5\rXhello", "5\r\rhello", "0\n\r\n", "0\r\n\n", "0\r\n\rX"]),
+            (
+                BadChunk::LineEnd,
+                &[
+                    "5;\nhello\r\n0\r\n\r\n",
+                    "2;\nxx\r\n4c\r\n0\r\n\r\nGET /admin",
+                    "5;a\rb\r\nhello",
+                    "0\r\nX: a\n\r\n",
+                    "0\r\nX: a\rY\r\n\r\n",
+                ],
+            ),
+            (
+                BadChunk::ExtensionByte,
+                &["5;a\0\r\nhello", "5;\x7F\r\nhello", "5;\tb\r\nhello", "5;\x0B\r\nhello"],
+            ),
+            (
+                BadChunk::DataEnd,
+                &[
+                    "5\r\nhelloXX0\r\n\r\n",
+                    "5\r\nhello\n0\r\n\r\n",
+                    "5\r\nhello\rX",
+                    "5\r\nhello0\r\n\r\n",
+                    "3\r\nhello\r\n",
+                ],
+            ),
+            (
+                BadChunk::Trailer,
+                &[
+                    "0\r\nX\r\n\r\n",
+                    "0\r\n: a\r\n\r\n",
+                    "0\r\n X: a\r\n\r\n",
+                    "0\r\nX : a\r\n\r\n",
+                    "0\r\nX: a\r\n b\r\n\r\n",
+                    "0\r\nX: \0\r\n\r\n",
+                    "0\r\nX: \x7F\r\n\r\n",
+                    "0\r\n5\r\nhello\r\n0\r\n\r\n",
+                    "0\r\nGET / HTTP/1.1\r\n\r\n",
+                ],
+            ),
+        ] {
+            for input in inputs {
+                assert_eq!(decode(input.as_bytes()), Err(bad), "{input:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn extensions_and_trailers_have_limits_over_the_whole_body() {
+        let extended = |bytes: usize| {
+            format!("1;{}\r\nx\r\n1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(100), "a".repeat(bytes - 102))
+        };
+        assert!(decode(extended(256).as_bytes()).is_ok());
+        assert_eq!(decode(extended(257).as_bytes()), Err(BadChunk::ExtensionsTooLong));
+        assert_eq!(decode(format!("5;{}", "a".repeat(65536)).as_bytes()), Err(BadChunk::ExtensionsTooLong));
+        let lines = |count: usize| format!("0\r\n{}\r\n", "X: a\r\n".repeat(count));
+        assert!(decode(lines(32).as_bytes()).is_ok());
+        assert_eq!(decode(lines(33).as_bytes()), Err(BadChunk::TrailerTooLong));
+        let long = |bytes: usize| format!("0\r\nX:{}\r\n\r\n", "a".repeat(bytes - 4));
+        assert!(decode(long(8192).as_bytes()).is_ok());
+        assert_eq!(decode(long(8193).as_bytes()), Err(BadChunk::TrailerTooLong));
+    }
+
+    #[test]
+    fn an_error_stays() {
+        let mut decoder = ChunkedDecoder::default();
+        assert_eq!(decoder.step(b"x"), Err(BadChunk::Size));
+        assert_eq!(decoder.step(b"0\r\n\r\n"), Err(BadChunk::Size));
+        assert!(!decoder.is_at_end());
+    }
+
+    #[test]
+    fn the_largest_chunk_does_not_overflow() {
+        let mut decoder = ChunkedDecoder::default();
+        assert_eq!(decoder.step(b"FFFFFFFFFFFFFFFF\r\nabc"), Ok(ChunkStep::Data { skip: 18, len: 3 }));
+        assert_eq!(decoder.step(b"defg"), Ok(ChunkStep::Data { skip: 0, len: 4 }));
     }
 }

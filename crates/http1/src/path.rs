@@ -176,3 +176,145 @@ fn same_letter(have: char, want: char) -> bool {
         have == want || have.to_lowercase().eq(want.to_lowercase())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(target: &str) -> Result<(String, String, Vec<u8>), Refusal> {
+        let mut scratch = PathScratch::default();
+        resolve(target.as_bytes(), &mut scratch).map(|resolved| {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            (text(resolved.raw_path), text(resolved.query), resolved.deciding.to_vec())
+        })
+    }
+
+    /// Target; path sent on; query; path that decides.
+    const TARGETS: &[(&str, &str, &str, &str)] = &[
+        ("/", "/", "", "/"),
+        ("", "/", "", "/"),
+        ("?a=/../b", "/", "?a=/../b", "/"),
+        ("*", "*", "", "*"),
+        ("/a/b?c?d#", "/a/b", "?c?d#", "/a/b"),
+        ("/a?", "/a", "?", "/a"),
+        ("/.", "/", "", "/"),
+        ("/./", "/", "", "/"),
+        ("/./admin", "/admin", "", "/admin"),
+        ("/a/.", "/a/", "", "/a/"),
+        ("/a/./b", "/a/b", "", "/a/b"),
+        ("/a/..", "/", "", "/"),
+        ("/a/../", "/", "", "/"),
+        ("/a/b/../../c", "/c", "", "/c"),
+        ("/a/%2e%2E/b", "/b", "", "/b"),
+        ("/a/.%2e/b", "/b", "", "/b"),
+        ("/a/%2E./b?%2e%2e", "/b", "?%2e%2e", "/b"),
+        ("/%2e/a", "/a", "", "/a"),
+        ("//a//../b", "//a/b", "", "//a/b"),
+        ("//..", "/", "", "/"),
+        ("//admin", "//admin", "", "//admin"),
+        ("/...", "/...", "", "/..."),
+        ("/a/...", "/a/...", "", "/a/..."),
+        ("/.a/..b/c.", "/.a/..b/c.", "", "/.a/..b/c."),
+        ("/%2ea", "/%2ea", "", "/.a"),
+        ("/a/..;/admin", "/a/..;/admin", "", "/a/..;/admin"),
+        ("/a/..%2f..%2fweb.config", "/a/..%2f..%2fweb.config", "", "/a/..%2f..%2fweb.config"),
+        ("/..%5c..%5c", "/..%5c..%5c", "", "/..\\..\\"),
+        ("/a\\..\\b", "/a\\..\\b", "", "/a\\..\\b"),
+        ("/%252e%252e/", "/%252e%252e/", "", "/%2e%2e/"),
+        ("/%252F", "/%252F", "", "/%2F"),
+        ("/%2F%2f", "/%2F%2f", "", "/%2F%2f"),
+        ("/%73ub/%20+;,", "/%73ub/%20+;,", "", "/sub/ +;,"),
+        ("/%C3%A9%e2%82%AC%F0%9F%98%80", "/%C3%A9%e2%82%AC%F0%9F%98%80", "", "/é€😀"),
+        ("/%zz%", "/%zz%", "", "/%zz%"),
+        ("/%4", "/%4", "", "/%4"),
+        ("/%E9", "/%E9", "", "/%E9"),
+        ("/%E9%41", "/%E9%41", "", "/%E9A"),
+        ("/%c0%ae%c0%ae/", "/%c0%ae%c0%ae/", "", "/%c0%ae%c0%ae/"),
+        ("/%c0%af", "/%c0%af", "", "/%c0%af"),
+        ("/%ED%A0%80", "/%ED%A0%80", "", "/%ED%A0%80"),
+        ("/%F5%80%80%80", "/%F5%80%80%80", "", "/%F5%80%80%80"),
+        ("/%C3%C3%A9", "/%C3%C3%A9", "", "/%C3é"),
+        ("/%u002e", "/%u002e", "", "/%u002e"),
+        ("/%0d%0a%01", "/%0d%0a%01", "", "/\r\n\u{1}"),
+        ("/a/%2e%2e/%41", "/%41", "", "/A"),
+    ];
+
+    #[test]
+    fn targets() {
+        for &(target, raw, query, deciding) in TARGETS {
+            assert_eq!(resolved(target), Ok((raw.into(), query.into(), deciding.into())), "{target}");
+        }
+    }
+
+    #[test]
+    fn climbing_above_the_root_is_refused() {
+        for target in [
+            "/..",
+            "/../",
+            "/../a",
+            "/a/../..",
+            "/a/../../a/b",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/.%2E",
+            "/./..",
+            "/a/./../..",
+            "/..?a",
+        ] {
+            assert_eq!(resolved(target), Err(Refusal::PathAboveRoot), "{target}");
+        }
+    }
+
+    #[test]
+    fn plain_paths_are_not_copied() {
+        let mut scratch = PathScratch::default();
+        let target = b"/a/b.c//d\\e?f=%2e/../";
+        let resolved = resolve(target, &mut scratch).unwrap();
+        assert_eq!(resolved.raw_path.as_ptr(), target.as_ptr());
+        assert_eq!(resolved.deciding.as_ptr(), target.as_ptr());
+        assert_eq!((scratch.raw.capacity(), scratch.decoded.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn scratch_memory_remembers_nothing() {
+        let mut scratch = PathScratch::default();
+        resolve(b"/long/../long/%41%41%41", &mut scratch).unwrap();
+        let resolved = resolve(b"/./%42", &mut scratch).unwrap();
+        assert_eq!((resolved.raw_path, resolved.deciding), (&b"/%42"[..], &b"/B"[..]));
+    }
+
+    #[test]
+    fn bases_match_at_segment_boundaries() {
+        for (path, base, matches) in [
+            ("/", "/", true),
+            ("/x", "/", true),
+            ("//x", "/", true),
+            ("/sub", "/sub", true),
+            ("/sub/", "/sub", true),
+            ("/sub/x", "/sub/", true),
+            ("/SUB/x", "/sub", true),
+            ("/sub/x", "/SuB", true),
+            ("/a/b/c", "/a/b", true),
+            ("/my app/x", "/my app", true),
+            ("/été/x", "/Été", true),
+            ("/ΣΊΣΥΦΟΣ", "/σίσυφοσ", true),
+            ("/ÉTÉ", "/été/", true),
+            ("/subx", "/sub", false),
+            ("/su", "/sub", false),
+            ("/", "/sub", false),
+            ("/sub%2Fx", "/sub", false),
+            ("//sub/x", "/sub", false),
+            ("/x/sub", "/sub", false),
+            ("/étéx", "/été", false),
+            ("/ét", "/été", false),
+            ("/ete", "/été", false),
+            ("/\u{212A}", "/k", false),
+            ("/k", "/\u{212A}", false),
+            ("*", "/", false),
+            ("*", "/sub", false),
+            ("", "/", false),
+        ] {
+            assert_eq!(base_match(path.as_bytes(), base.as_bytes()), matches, "{path} in {base}");
+        }
+        assert!(!base_match(b"/\xC3", "/é".as_bytes()), "half a letter");
+    }
+}

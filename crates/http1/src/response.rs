@@ -178,3 +178,182 @@ impl StatusWindow<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use HeadFault::{
+        BareCarriageReturn, BareLineFeed, BlankBeforeColon, CodingInHttp10, CodingMalformed, CodingTwice,
+        CodingUnknown, ControlByte, EmptyName, FoldedLine, LeadingBlank, LengthAndCoding, LengthMalformed,
+        LengthTwice, NameByte, NoColon,
+    };
+
+    const LIMITS: HeadLimits = HeadLimits { head_bytes: 64 * 1024, lines: usize::MAX, line_bytes: 64 * 1024 };
+    const GET: SentRequest = SentRequest { head: false, upgrade: false };
+    const HEAD: SentRequest = SentRequest { head: true, upgrade: false };
+    const UPGRADE: SentRequest = SentRequest { head: false, upgrade: true };
+
+    fn parse(bytes: &[u8], request: &SentRequest) -> Result<ResponseHead, BadResponse> {
+        let mut head = ResponseHead::default();
+        match parse_response(bytes, &LIMITS, request, &mut head)? {
+            Parsed::Complete => Ok(head),
+            Parsed::Partial => panic!("{} is incomplete", bytes.escape_ascii()),
+        }
+    }
+
+    #[test]
+    fn status_lines() {
+        for (line, status, reason) in [
+            (&b"HTTP/1.1 200 OK"[..], 200, &b"OK"[..]),
+            (b"HTTP/1.0 200 OK", 200, b"OK"),
+            (b"HTTP/1.1 200 ", 200, b""),
+            (b"HTTP/1.1 200", 200, b""),
+            (b"HTTP/1.1 100 Continue", 100, b"Continue"),
+            (b"HTTP/1.1 999 a b\tc \xE9", 999, b"a b\tc \xE9"),
+        ] {
+            let head = parse(&[line, b"\r\n\r\n"].concat(), &GET).unwrap();
+            assert_eq!(head.status, status);
+            assert_eq!(head.reason.of(line), reason);
+            assert_eq!(head.version == Version::Http10, line.starts_with(b"HTTP/1.0"));
+        }
+        for (bad, lines) in [
+            (
+                BadResponse::Version,
+                &[
+                    &b"HTTP/1.2 200 OK"[..],
+                    b"HTTP/2 200 OK",
+                    b"http/1.1 200 OK",
+                    b"HTTP/1.11 200",
+                    b"\r\nHTTP/1.1 200 OK",
+                ][..],
+            ),
+            (BadResponse::Version, &[b"HTTP/1.1\t200 OK", b"HTTP/1.1\r\n200", b"<html>", b"\0", b"200 OK"]),
+            (
+                BadResponse::Status,
+                &[
+                    b"HTTP/1.1 99 OK",
+                    b"HTTP/1.1 099 OK",
+                    b"HTTP/1.1 000 OK",
+                    b"HTTP/1.1 1000 OK",
+                    b"HTTP/1.1  200 OK",
+                ],
+            ),
+            (
+                BadResponse::Status,
+                &[b"HTTP/1.1 -20 OK", b"HTTP/1.1 20x OK", b"HTTP/1.1 ", b"HTTP/1.1 200\tOK", b"HTTP/1.1 2"],
+            ),
+            (BadResponse::Head(ControlByte), &[b"HTTP/1.1 200 O\0K", b"HTTP/1.1 200 O\x7FK"]),
+            (BadResponse::Head(BareLineFeed), &[b"HTTP/1.1 200\nX: a", b"HTTP/1.1 200 OK\nX: a"]),
+            (BadResponse::Head(BareCarriageReturn), &[b"HTTP/1.1 200 OK\rX: a"]),
+        ] {
+            for line in lines {
+                let head = [line, &b"\r\n\r\n"[..]].concat();
+                assert_eq!(parse(&head, &GET).unwrap_err(), bad, "{}", line.escape_ascii());
+            }
+        }
+    }
+
+    /// Security row A18: what an app may say about framing, and what else is wrong with its lines.
+    #[test]
+    fn faults_of_fields() {
+        for (fault, lines) in [
+            (LengthAndCoding, &b"Content-Length: 1\r\nTransfer-Encoding: chunked"[..]),
+            (LengthTwice, b"Content-Length: 1\r\nContent-Length: 1"),
+            (LengthTwice, b"Content-Length: 1\r\nX: a\r\ncontent-length: 2"),
+            (LengthMalformed, b"Content-Length: 05"),
+            (LengthMalformed, b"Content-Length: 1, 1"),
+            (LengthMalformed, b"Content-Length:"),
+            (CodingTwice, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+            (CodingUnknown, b"Transfer-Encoding: gzip"),
+            (CodingMalformed, b"Transfer-Encoding: gzip, chunked"),
+            (FoldedLine, b"X: a\r\n b"),
+            (LeadingBlank, b" X: a"),
+            (BlankBeforeColon, b"X : a"),
+            (NoColon, b"X"),
+            (EmptyName, b": a"),
+            (NameByte, b"X\xE9: a"),
+            (ControlByte, b"X: a\0"),
+            (ControlByte, b"X: a\x0C"),
+            (BareLineFeed, b"X: a\nSet-Cookie: b"),
+            (BareCarriageReturn, b"X: a\rSet-Cookie: b"),
+        ] {
+            for request in [GET, HEAD] {
+                let head = [b"HTTP/1.1 200 OK\r\n", lines, b"\r\n\r\n"].concat();
+                assert_eq!(
+                    parse(&head, &request).unwrap_err(),
+                    BadResponse::Head(fault),
+                    "{}",
+                    lines.escape_ascii()
+                );
+            }
+        }
+        let old = parse(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", &GET);
+        assert_eq!(old.unwrap_err(), BadResponse::Head(CodingInHttp10));
+        let latin = parse(b"HTTP/1.1 200 OK\r\nX: caf\xE9\r\n\r\n", &GET);
+        assert_eq!(latin.unwrap().fields.len(), 1, "bytes above 0x7F pass from the app");
+    }
+
+    #[test]
+    fn bodies_and_connections() {
+        for (line, lines, request, body, keep_alive) in [
+            ("HTTP/1.1 200 OK", "Content-Length: 5", GET, Body::Length(5), true),
+            ("HTTP/1.1 200 OK", "Content-Length: 5", HEAD, Body::None, true),
+            ("HTTP/1.1 200 OK", "Transfer-Encoding: Chunked", GET, Body::Chunked, true),
+            ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", HEAD, Body::None, true),
+            ("HTTP/1.1 200 OK", "X: a", GET, Body::UntilClose, false),
+            ("HTTP/1.1 200 OK", "X: a", HEAD, Body::None, true),
+            ("HTTP/1.1 204 x", "Content-Length: 5", GET, Body::None, true),
+            ("HTTP/1.1 304 x", "Content-Length: 5", GET, Body::None, true),
+            ("HTTP/1.1 304 x", "Transfer-Encoding: chunked", GET, Body::None, true),
+            ("HTTP/1.1 100 x", "X: a", GET, Body::None, true),
+            ("HTTP/1.1 199 x", "Content-Length: 5", GET, Body::None, true),
+            ("HTTP/1.1 205 x", "Content-Length: 5", GET, Body::Length(5), true),
+            ("HTTP/1.1 200 OK", "Content-Length: 5|Connection: close", GET, Body::Length(5), false),
+            ("HTTP/1.0 200 OK", "Content-Length: 5", GET, Body::Length(5), false),
+            ("HTTP/1.0 200 OK", "Content-Length: 5|Connection: keep-alive", GET, Body::Length(5), true),
+            ("HTTP/1.0 200 OK", "Connection: keep-alive", GET, Body::UntilClose, false),
+            ("HTTP/1.1 101 x", "Upgrade: WebSocket|Connection: Upgrade", UPGRADE, Body::None, true),
+            ("HTTP/1.1 200 OK", "Content-Length: 0", UPGRADE, Body::Length(0), true),
+        ] {
+            let sent = format!("{line}\r\n{}\r\n\r\nnext", lines.replace('|', "\r\n"));
+            let head = parse(sent.as_bytes(), &request).unwrap();
+            assert_eq!((head.body, head.keep_alive), (body, keep_alive), "{line} {lines}");
+            assert_eq!(&sent[head.length..], "next");
+        }
+    }
+
+    #[test]
+    fn switching_protocols_must_be_asked_for_and_be_websocket() {
+        for (lines, request, bad) in [
+            ("Upgrade: websocket", GET, BadResponse::UnaskedUpgrade),
+            ("Upgrade: websocket", HEAD, BadResponse::UnaskedUpgrade),
+            ("Upgrade: h2c", UPGRADE, BadResponse::OtherUpgrade),
+            ("Upgrade: websocket, h2c", UPGRADE, BadResponse::OtherUpgrade),
+            ("Upgrade: websocket|Upgrade: websocket", UPGRADE, BadResponse::OtherUpgrade),
+            ("X: a", UPGRADE, BadResponse::OtherUpgrade),
+        ] {
+            let sent = format!("HTTP/1.1 101 x\r\n{}\r\n\r\n", lines.replace('|', "\r\n"));
+            assert_eq!(parse(sent.as_bytes(), &request).unwrap_err(), bad, "{lines}");
+        }
+    }
+
+    #[test]
+    fn nominated_fields_and_limits() {
+        let sent = b"HTTP/1.1 200 OK\r\nX-A: a\r\nSet-Cookie: b\r\nConnection: x-a, set-cookie\r\nContent-Length: 0\r\n\r\n";
+        let head = parse(sent, &GET).unwrap();
+        assert_eq!(
+            head.fields.iter().map(|field| field.nominated).collect::<Vec<_>>(),
+            [true, false, false, false]
+        );
+        let exact = HeadLimits { head_bytes: sent.len(), lines: 4, line_bytes: 17 };
+        let mut head = ResponseHead::default();
+        assert_eq!(parse_response(sent, &exact, &GET, &mut head), Ok(Parsed::Complete));
+        for (limits, bad) in [
+            (HeadLimits { head_bytes: sent.len() - 1, ..exact }, BadResponse::Head(HeadFault::HeadTooLong)),
+            (HeadLimits { lines: 3, ..exact }, BadResponse::Head(HeadFault::TooManyLines)),
+            (HeadLimits { line_bytes: 16, ..exact }, BadResponse::StatusLineTooLong),
+        ] {
+            assert_eq!(parse_response(sent, &limits, &GET, &mut head), Err(bad));
+        }
+    }
+}

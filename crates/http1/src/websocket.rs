@@ -143,3 +143,88 @@ pub fn write_close(out: &mut Vec<u8>, code: u16, mask: Option<[u8; 4]>) {
     }
     out.extend_from_slice(&payload);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(first: u8, mask: bool, length: usize) -> Vec<u8> {
+        let mask_bit = if mask { MASKED } else { 0 };
+        let mut frame = vec![first];
+        match length {
+            0..126 => frame.push(mask_bit | length as u8),
+            126..0x1_0000 => {
+                frame.push(mask_bit | 126);
+                frame.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+            _ => {
+                frame.push(mask_bit | 127);
+                frame.extend_from_slice(&(length as u64).to_be_bytes());
+            }
+        }
+        if mask {
+            frame.extend_from_slice(&[0x88, 0x88, 0x88, 0x88]);
+        }
+        frame.resize(frame.len() + length, 0x88);
+        frame
+    }
+
+    #[test]
+    fn boundaries_are_found_whatever_the_length_and_the_split() {
+        for mask in [false, true] {
+            for length in [0, 1, 125, 126, 127, 65535, 65536, 70000] {
+                let one = frame(0x82, mask, length);
+                let two = [&one[..], &frame(0x01, mask, 3)].concat();
+                for split in (0..16).chain([one.len() - 1]).filter(|&split| 0 < split && split < one.len()) {
+                    let mut tracker = FrameTracker::default();
+                    tracker.advance(&two[..split]);
+                    assert!(!tracker.at_boundary(), "{length} split at {split}");
+                    assert_eq!(tracker.next_boundary_in(&two[split..]), Some(one.len() - split));
+                    assert_eq!(tracker.next_boundary_in(&two[split..one.len() - 1]), None);
+                    tracker.advance(&two[split..one.len()]);
+                    assert!(tracker.at_boundary() && !tracker.saw_close());
+                    assert_eq!(tracker.next_boundary_in(&two[one.len()..]), Some(0));
+                    tracker.advance(&two[one.len()..]);
+                    assert!(tracker.at_boundary());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn close_counts_when_it_is_whole() {
+        let mut tracker = FrameTracker::default();
+        let close = frame(0x88, true, 2);
+        tracker.advance(&frame(0x82, true, 200));
+        tracker.advance(&close[..close.len() - 1]);
+        assert!(!tracker.saw_close() && !tracker.at_boundary());
+        tracker.advance(&close[close.len() - 1..]);
+        assert!(tracker.saw_close() && tracker.at_boundary());
+        let mut empty = FrameTracker::default();
+        empty.advance(&[0x88, 0]);
+        assert!(empty.saw_close());
+    }
+
+    #[test]
+    fn a_length_that_no_frame_has_is_never_behind_us() {
+        let mut tracker = FrameTracker::default();
+        tracker.advance(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x88, 0]);
+        assert!(!tracker.at_boundary() && !tracker.saw_close());
+        assert_eq!(tracker.next_boundary_in(&[0; 64]), None);
+    }
+
+    #[test]
+    fn our_own_close_is_a_close() {
+        for mask in [None, Some([0; 4]), Some([1, 2, 3, 4])] {
+            let mut out = Vec::new();
+            write_close(&mut out, 1001, mask);
+            let mut tracker = FrameTracker::default();
+            tracker.advance(&out);
+            assert!(tracker.at_boundary() && tracker.saw_close());
+            let key = mask.unwrap_or_default();
+            let payload = &out[out.len() - 2..];
+            assert_eq!(u16::from_be_bytes([payload[0] ^ key[0], payload[1] ^ key[1]]), 1001);
+            assert_eq!(out[1] & MASKED != 0, mask.is_some());
+        }
+    }
+}

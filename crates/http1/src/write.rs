@@ -175,3 +175,69 @@ fn client_error(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_canonical() {
+        let mut out = Vec::new();
+        write_request_line(&mut out, b"GET", b"/a?b");
+        write_request_start(&mut out, b"OPTIONS", b"*", b"");
+        write_status_line(&mut out, 204, b"No Content");
+        write_status_line(&mut out, 999, b"");
+        write_field(&mut out, b"X-A", b"a b");
+        write_field(&mut out, b"X-B", b"");
+        for number in [0, 9, 10, 1234567890, u64::MAX] {
+            write_number_field(&mut out, b"N", number);
+        }
+        end_head(&mut out);
+        let expected = "GET /a?b HTTP/1.1\r\nOPTIONS * HTTP/1.1\r\nHTTP/1.1 204 No Content\r\nHTTP/1.1 999 \r\nX-A: a b\r\nX-B: \r\n\
+            N: 0\r\nN: 9\r\nN: 10\r\nN: 1234567890\r\nN: 18446744073709551615\r\n\r\n";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+
+    #[test]
+    fn chunk_heads_are_lower_hex() {
+        for length in [1, 9, 10, 15, 16, 255, 256, 0xabcdef, usize::MAX] {
+            let mut out = Vec::new();
+            write_chunk_head(&mut out, length);
+            assert_eq!(out, format!("{length:x}\r\n").into_bytes());
+        }
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn line_breaks_do_not_slip_in() {
+        type Write = fn(&mut Vec<u8>);
+        let writes: [Write; 8] = [
+            |out| write_field(out, b"X", b"a\r\nY: b"),
+            |out| write_field(out, b"X", b"a\nb"),
+            |out| write_field(out, b"X\r", b"a"),
+            |out| write_field(out, b"", b"a"),
+            |out| write_status_line(out, 200, b"OK\r\nX: a"),
+            |out| write_status_line(out, 1000, b""),
+            |out| write_request_line(out, b"GET", b"/ HTTP/1.1\r\nX: a"),
+            |out| write_chunk_head(out, 0),
+        ];
+        for (index, write) in writes.into_iter().enumerate() {
+            assert!(std::panic::catch_unwind(|| write(&mut Vec::new())).is_err(), "number {index}");
+        }
+    }
+
+    #[test]
+    fn phrases() {
+        assert_eq!(
+            (reason_phrase(200), reason_phrase(404), reason_phrase(505)),
+            ("OK", "Not Found", "HTTP Version Not Supported")
+        );
+        assert_eq!(
+            (reason_phrase(99), reason_phrase(299), reason_phrase(418), reason_phrase(1000)),
+            ("", "", "", "")
+        );
+        for status in [400, 405, 408, 413, 414, 417, 431, 501, 502, 503, 504, 505] {
+            assert!(!reason_phrase(status).is_empty(), "{status} is one of our own");
+        }
+    }
+}

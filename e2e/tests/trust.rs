@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use e2e::folder::Folder;
 use e2e::server::serve_folder;
 use e2e::{
-    Client, Context as _, Need, Options, Outcome, Puppet, Record, Request, Server, Suite, ensure, serve,
+    Check, Client, Context as _, Need, Options, Outcome, Puppet, Record, Request, Server, Suite, ensure,
 };
 
 /// Names that a client may never send; each is tried in several spellings.

@@ -1,7 +1,32 @@
 //! The only door to the operating system: spawning through the keeper, proving who owns a port, reading the
 //! app's output, stopping. Everything above this folder is portable.
+//!
+//! Two processes run this code. The server: [`Spawner`] starts keepers, `watch` and `running` follow one of them
+//! to its end, `output` reads what the app prints. The keeper: [`keep`] is its whole life, `stop` its signals.
+//! `wire` is what they say to each other; `raw` holds every line of unsafe code.
 
+mod child;
+pub mod environ;
+mod harden;
+mod holder;
+mod keeper;
+mod leftovers;
+mod logfile;
+mod mask;
+mod output;
 pub mod ownership;
+pub mod port;
+mod proctcp;
+mod raw;
+mod readiness;
+mod reap;
+mod running;
+mod sockdiag;
+mod spawn;
+mod stop;
+mod subtree;
+mod watch;
+mod wire;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,6 +38,12 @@ use contract::PairingToken;
 
 use crate::face::WorkerId;
 use crate::process::ownership::KeptListeners;
+
+pub use harden::harden;
+pub use holder::holder_of;
+pub use keeper::keep;
+pub use leftovers::{sweep_diagnostics, sweep_diagnostics_in};
+pub use spawn::{ProcessHandle, Spawner};
 
 /// Everything that one start needs; complete, so that the keeper holds no configuration.
 #[derive(Debug)]
@@ -39,7 +70,7 @@ pub struct Launch {
     pub console_redirection: bool,
 }
 
-/// What happens to a process, in this order. After `Gone` nothing follows.
+/// What happens to a process, in this order (`LogFile` at any time). `Gone` always comes, and nothing follows.
 #[derive(Debug)]
 pub enum ProcessEvent {
     /// The program was executed.
@@ -74,6 +105,13 @@ pub enum ProcessEvent {
     Exited(Exit),
     /// The process that owned the listener ended (after `Listening` only).
     OwnerGone,
+    /// Its log file could not be created or written; the app runs on and is still read. At most once.
+    LogFile {
+        /// The file, or its folder when that is what failed.
+        path: PathBuf,
+        /// The system's words.
+        error: String,
+    },
     /// The whole subtree is gone and the keeper with it.
     Gone,
 }

@@ -1,27 +1,102 @@
 //! Who owns a listening socket: proved at readiness, and again on every new connection before its first byte.
+//!
+//! The proof is the socket's inode among the descriptors of the keeper's subtree. It costs a walk through
+//! /proc, so what was proved is remembered by the socket's sock_diag cookie, which the kernel never gives
+//! twice; a connection then costs one exact question. Where sock_diag is missing the inode itself is
+//! remembered, which is weaker: inodes come back.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+
+use crate::process::sockdiag::{Line, Listener};
+use crate::process::{proctcp, subtree};
 
 /// The listeners that were proved to be one worker's, by their sock_diag cookie (or inode where sock_diag is
 /// missing). Cheap to clone; shared by all threads.
-#[derive(Debug, Clone, Default)]
-pub struct KeptListeners {
-    #[expect(dead_code, reason = "the next slice reads it")]
-    kept: Arc<Mutex<Vec<u64>>>,
+#[derive(Debug, Clone)]
+pub struct KeptListeners(Arc<Kept>);
+
+#[derive(Debug)]
+enum Kept {
+    Any,
+    Of { keeper: u32, proved: Mutex<Proved> },
+}
+
+#[derive(Debug, Default)]
+struct Proved {
+    keys: Vec<Key>,
+    /// The keeper is gone: its number may become another process's, so nothing can be proved any more.
+    retired: bool,
+}
+
+/// How a listener is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Cookie(u64),
+    Inode(u32),
+}
+
+/// A listener as the kernel showed it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    key: Key,
+    pub(super) inode: u32,
 }
 
 impl KeptListeners {
     /// Believes every listener: for tests of the proxy only.
     #[must_use]
     pub fn any() -> Self {
-        Self::default()
+        Self(Arc::new(Kept::Any))
     }
+
+    /// Nothing is proved yet for the subtree of this keeper.
+    pub(super) fn of(keeper: u32) -> Self {
+        Self(Arc::new(Kept::Of { keeper, proved: Mutex::default() }))
+    }
+
+    /// Called before the keeper's number can be anybody else's.
+    pub(super) fn retire(&self) {
+        if let Kept::Of { proved, .. } = &*self.0 {
+            *lock(proved) = Proved { keys: Vec::new(), retired: true };
+        }
+    }
+
+    /// Proves by inode that a process of the subtree holds this listener, and remembers it. Returns that
+    /// process, the nearest to the keeper if several do.
+    pub(super) fn prove(&self, found: Found) -> Option<u32> {
+        let Kept::Of { keeper, proved } = &*self.0 else { return None };
+        let owner = subtree::owner(*keeper, found.inode)?;
+        let mut proved = lock(proved);
+        if proved.retired {
+            return None;
+        }
+        if !proved.keys.contains(&found.key) {
+            proved.keys.push(found.key);
+        }
+        Some(owner)
+    }
+
+    fn believes(&self, found: Found) -> bool {
+        let Kept::Of { proved, .. } = &*self.0 else { return true };
+        // The lock is let go before the walk through /proc, which takes it again.
+        let known = lock(proved).keys.contains(&found.key);
+        known || self.prove(found).is_some()
+    }
+}
+
+/// Nothing under this lock can panic half-way, so a poisoned one holds no broken value.
+fn lock(proved: &Mutex<Proved>) -> MutexGuard<'_, Proved> {
+    proved.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One data thread's means to ask the kernel.
 #[derive(Debug, Default)]
-pub struct ListenerProbe {}
+pub struct ListenerProbe {
+    line: Option<Line>,
+}
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +111,112 @@ pub enum Ownership {
 
 impl ListenerProbe {
     /// Asks who listens at `address`, after a connection to it was made and before its first byte.
-    pub fn verify(&mut self, _address: SocketAddr, _kept: &KeptListeners) -> Ownership {
-        Ownership::Ours
+    ///
+    /// One exact question to the kernel; only a listener that was never seen costs a walk through /proc.
+    pub fn verify(&mut self, address: SocketAddr, kept: &KeptListeners) -> Ownership {
+        if matches!(*kept.0, Kept::Any) {
+            return Ownership::Ours;
+        }
+        match self.find(address) {
+            None => Ownership::NoListener,
+            Some(found) if kept.believes(found) => Ownership::Ours,
+            Some(_) => Ownership::Stranger,
+        }
+    }
+
+    /// The listener that a connection to `address` would reach.
+    pub(super) fn find(&mut self, address: SocketAddr) -> Option<Found> {
+        match self.ask(address) {
+            Some(Ok(found)) => found,
+            // A line that broke is opened anew once; what the kernel still refuses is read from its table.
+            Some(Err(_)) => {
+                self.line = None;
+                self.ask(address).and_then(Result::ok).unwrap_or_else(|| from_table(address))
+            }
+            None => from_table(address),
+        }
+    }
+
+    fn ask(&mut self, address: SocketAddr) -> Option<Result<Option<Found>, Errno>> {
+        if self.line.is_none() {
+            self.line = Line::open();
+        }
+        let answer = self.line.as_mut()?.find(address);
+        let keep = |listener| {
+            let Listener { cookie, inode } = listener;
+            Found { key: Key::Cookie(cookie), inode }
+        };
+        Some(answer.map(|listener| listener.map(keep)))
+    }
+}
+
+fn from_table(address: SocketAddr) -> Option<Found> {
+    let row = proctcp::reached(&proctcp::listeners(), address)?;
+    Some(Found { key: Key::Inode(row.inode), inode: row.inode })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// The test process is its parent's child: the parent stands for the keeper.
+    fn ours() -> KeptListeners {
+        KeptListeners::of(std::os::unix::process::parent_id())
+    }
+
+    #[test]
+    fn a_listener_of_the_subtree_is_proved_once_and_kept() {
+        let (mut probe, kept) = (ListenerProbe::default(), ours());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(probe.verify(address, &kept), Ownership::Ours);
+        assert_eq!(probe.verify(address, &kept.clone()), Ownership::Ours);
+        let Kept::Of { proved, .. } = &*kept.0 else { panic!("not any") };
+        assert_eq!(lock(proved).keys.len(), 1, "known the second time");
+        drop(listener);
+        assert_eq!(probe.verify(address, &kept), Ownership::NoListener);
+        let _again = TcpListener::bind(address).unwrap();
+        assert_eq!(probe.verify(address, &kept), Ownership::Ours, "a new listener of ours joins");
+        assert_eq!(lock(proved).keys.len(), 2);
+    }
+
+    #[test]
+    fn a_listener_of_somebody_else_is_a_strangers() {
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let childless = KeptListeners::of(std::process::id());
+        assert_eq!(ListenerProbe::default().verify(address, &childless), Ownership::Stranger);
+    }
+
+    #[test]
+    fn nothing_is_ours_once_the_keeper_is_gone() {
+        let (mut probe, kept) = (ListenerProbe::default(), ours());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(probe.verify(address, &kept), Ownership::Ours);
+        kept.retire();
+        assert_eq!(probe.verify(address, &kept), Ownership::Stranger);
+    }
+
+    #[test]
+    fn the_table_serves_where_sock_diag_is_missing() {
+        let kept = ours();
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(any).unwrap();
+            let address = listener.local_addr().unwrap();
+            let found = from_table(address).expect("it listens");
+            assert_eq!(found.key, Key::Inode(found.inode));
+            assert!(kept.believes(found));
+            drop(listener);
+            assert!(from_table(address).is_none());
+        }
+    }
+
+    #[test]
+    fn any_believes_everything() {
+        let nobody = "127.0.0.1:1".parse().unwrap();
+        assert_eq!(ListenerProbe::default().verify(nobody, &KeptListeners::any()), Ownership::Ours);
     }
 }

@@ -1,0 +1,158 @@
+//! Starts keepers, all of them on one thread that never ends.
+//!
+//! A keeper's parent-death signal is bound to the *thread* that started it: on a thread that could end, it
+//! would come too early. The rest of a keeper's life is followed by `watch`.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use rustix::fs::{Mode, OFlags};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+
+use crate::face::WorkerId;
+use crate::process::output::Output;
+use crate::process::watch::{self, Teller};
+use crate::process::{Launch, ProcessEvent, reap, wire};
+
+/// Starts apps. Cheap to clone; every clone speaks to the same thread.
+#[derive(Clone)]
+pub struct Spawner {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Spawner")
+    }
+}
+
+/// One keeper to be started.
+pub(super) struct Job {
+    /// The keeper's standard input, output and error.
+    pub(super) ends: [OwnedFd; 3],
+    pub(super) started: oneshot::Sender<io::Result<StartedKeeper>>,
+}
+
+/// A keeper that waits for its order.
+#[derive(Debug)]
+pub(super) struct StartedKeeper {
+    pub(super) pid: u32,
+    pub(super) pidfd: OwnedFd,
+}
+
+impl Spawner {
+    /// Opens our own binary and starts the thread. A keeper is started from that descriptor, so that it is the
+    /// same program as the server even when the file has been replaced by then. A panic of the thread ends the
+    /// process: a server that can start nothing is worse than none.
+    ///
+    /// # Errors
+    /// /proc is not there, or the system has no descriptor or thread left.
+    pub fn start() -> io::Result<Self> {
+        let binary = rustix::fs::open("/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let (jobs, receive) = mpsc::channel();
+        // The thread holds a sender too, so that it waits for ever instead of ending with the last spawner.
+        let held = jobs.clone();
+        std::thread::Builder::new().name("spawner".into()).spawn(move || {
+            let _end = AbortOnPanic;
+            let _held = held;
+            for job in receive {
+                serve(&binary, job);
+            }
+        })?;
+        Ok(Self { jobs })
+    }
+
+    /// Starts an app and follows it to its end; what happens is sent to `events`, `Gone` last. Returns at once.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its I/O and time enabled.
+    pub fn launch(&self, launch: Launch, events: UnboundedSender<(WorkerId, ProcessEvent)>) -> ProcessHandle {
+        let (commands, receive) = tokio::sync::mpsc::unbounded_channel();
+        let teller = Teller::new(launch.worker, events);
+        let output = watch::start(self.clone(), launch, receive, teller);
+        ProcessHandle { commands, output }
+    }
+
+    /// Starts a keeper.
+    ///
+    /// # Errors
+    /// The system refused: no process, no descriptor.
+    pub(super) async fn keeper(&self, ends: [OwnedFd; 3]) -> io::Result<StartedKeeper> {
+        let (started, wait) = oneshot::channel();
+        let gone = || io::Error::other("the spawning thread is gone");
+        self.jobs.send(Job { ends, started }).map_err(|_| gone())?;
+        wait.await.map_err(|_| gone())?
+    }
+}
+
+/// Ends the process when the thread that holds this unwinds.
+pub(super) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+fn serve(binary: &OwnedFd, job: Job) {
+    let Job { ends, started } = job;
+    // Nobody waits any more when the server stops: the keeper then finds its socket closed and ends.
+    let _ = started.send(start_keeper(binary, ends));
+}
+
+fn start_keeper(binary: &OwnedFd, [stdin, stdout, stderr]: [OwnedFd; 3]) -> io::Result<StartedKeeper> {
+    let path = format!("/proc/self/fd/{}", binary.as_raw_fd());
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
+    let mut command = Command::new(OsStr::new(&path));
+    command.arg0("falconer").arg("__keep").env_clear().current_dir("/");
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    let mut child = command.spawn()?;
+    let pid = child.id();
+    // Nobody else reaps it, so the number is still its own.
+    match reap::open(pid) {
+        Ok(pidfd) => Ok(StartedKeeper { pid, pidfd }),
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// A started app. Dropping it does nothing: the app runs on.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    commands: UnboundedSender<u8>,
+    output: Output,
+}
+
+/// What `watch` receives from a handle: commands of the wire.
+pub(super) type Commands = UnboundedReceiver<u8>;
+
+impl ProcessHandle {
+    /// Asks the app to end: SIGTERM to its process group (to the orphans of its subtree where nobody of the
+    /// group is left).
+    pub fn terminate(&self) {
+        let _ = self.commands.send(wire::TERMINATE);
+    }
+
+    /// Ends the whole subtree: SIGKILL until nothing is left, then `Gone`.
+    pub fn kill(&self) {
+        let _ = self.commands.send(wire::KILL);
+    }
+
+    /// The end of what the app printed to standard output and error: at most 30,000 characters, the token
+    /// masked. Complete when `Gone` has come, and when `Exited` has come before `Listening`.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.report()
+    }
+}

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     ];
     let suite = checks
         .iter()
-        .fold(Suite::new(), |suite, (name, check)| suite.test(*name, || serve(&Puppet::new(), &[], check)));
+        .fold(Suite::new(), |suite, (name, check)| suite.served(name, Puppet::new(), &[], *check));
     suite
         .test("D4 a client over IPv6 is named with brackets", ipv6)
         .needing("direct requests without the token get 400 from a .NET app", &[Need::Dotnet], direct)

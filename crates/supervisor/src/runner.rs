@@ -200,8 +200,14 @@ impl Runner {
                 }
             }
             // A proxy or an operator that is gone needs no message.
-            Effect::Tell(message) => self.setup.to_proxy.iter().for_each(|thread| drop(thread.send(message))),
-            Effect::Report(event) => drop(self.setup.events.send(event)),
+            Effect::Tell(message) => {
+                for thread in &self.setup.to_proxy {
+                    let _ = thread.send(message);
+                }
+            }
+            Effect::Report(event) => {
+                let _ = self.setup.events.send(event);
+            }
         }
         None
     }
@@ -225,11 +231,15 @@ impl Runner {
         let token = match PairingToken::generate() {
             Ok(token) => token,
             Err(error) => {
-                return WorkerEvent::NotLaunched { stage: "SetupAppToken", reason: format!("No token: {error}") };
+                return WorkerEvent::NotLaunched {
+                    stage: "SetupAppToken",
+                    reason: format!("No token: {error}"),
+                };
             }
         };
         let launch = self.launch_order(worker, port, &token);
-        let temporary = launch.environment.iter().find(|(name, _)| name == "TMPDIR").map(|(_, value)| value.into());
+        let temporary =
+            launch.environment.iter().find(|(name, _)| name == "TMPDIR").map(|(_, value)| value.into());
         let handle = self.launcher.launch(launch, self.process.clone());
         self.processes.insert(worker, Process { handle, token, port, temporary });
         WorkerEvent::Launched { port }
@@ -257,7 +267,9 @@ impl Runner {
     fn translate(&self, worker: WorkerId, event: ProcessEvent) -> WorkerEvent {
         match event {
             ProcessEvent::Started { pid } => WorkerEvent::Started { pid },
-            ProcessEvent::SpawnFailed { stage, errno, path } => WorkerEvent::SpawnFailed { stage, errno, path },
+            ProcessEvent::SpawnFailed { stage, errno, path } => {
+                WorkerEvent::SpawnFailed { stage, errno, path }
+            }
             ProcessEvent::LogFile { path, error } => {
                 WorkerEvent::LogFileFailed { path: path.display().to_string(), error }
             }
@@ -271,7 +283,9 @@ impl Runner {
             ProcessEvent::NotListening { why } => {
                 WorkerEvent::NotListening { why, evidence: self.evidence(worker, false) }
             }
-            ProcessEvent::Exited(exit) => WorkerEvent::Exited { exit, evidence: self.evidence(worker, false) },
+            ProcessEvent::Exited(exit) => {
+                WorkerEvent::Exited { exit, evidence: self.evidence(worker, false) }
+            }
             ProcessEvent::OwnerGone => WorkerEvent::OwnerGone,
             ProcessEvent::Gone => WorkerEvent::Gone { evidence: self.evidence(worker, true) },
         }
@@ -308,7 +322,8 @@ impl Runner {
 /// Somebody holds this port on a loopback. The standard library's listener sets SO_REUSEADDR: connections that
 /// linger in TIME_WAIT do not count.
 fn is_held(port: u16) -> bool {
-    let loopbacks = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
+    let loopbacks =
+        [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
     let in_use = |error: std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
     loopbacks.into_iter().any(|address| TcpListener::bind(address).is_err_and(in_use))
 }
@@ -366,5 +381,4 @@ impl Handle {
 }
 
 #[cfg(test)]
-#[path = "runner_tests.rs"]
 mod tests;

@@ -1,0 +1,493 @@
+//! Random events against the state machine of an app, invariants after each step.
+//!
+//! Touches [`App::step`] alone: time, processes and requests are a model in here. Every run prints its seed
+//! when it fails; `SEED=n` in the environment of the failing assertion's message is all that is needed to
+//! repeat it with `one_seed`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use config::PortChoice;
+use contract::PairingToken;
+use supervisor::process::{Exit, NotListening};
+use supervisor::{
+    ATTEMPTS_MOST, App, Effect, Event, EventId, Evidence, Face, KILL_LIMIT, LAUNCH_WINDOW, LAUNCHES_MOST,
+    Means, ServingWorker, Settings, State, Suspicion, ToProxy, Worker, WorkerEvent, WorkerId,
+};
+
+const SEEDS: u64 = 6000;
+const STEPS: u32 = 150;
+
+/// Small and good enough: splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, many: u64) -> bool {
+        self.below(many) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).expect("an index")]
+    }
+}
+
+/// What the operating system would know of one worker's process.
+#[derive(Debug, Default, Clone)]
+struct Process {
+    started: bool,
+    listening: bool,
+    behind_launcher: bool,
+    exited: bool,
+    owner_gone: bool,
+    told_to_end: bool,
+    killed: bool,
+    /// Not even SIGKILL helps, for a while.
+    stuck: bool,
+}
+
+struct World {
+    app: App,
+    instances: usize,
+    fixed_port: bool,
+    random: Random,
+    now: Instant,
+    processes: BTreeMap<WorkerId, Process>,
+    open_gates: BTreeSet<WorkerId>,
+    closed_gates: BTreeSet<WorkerId>,
+    ranks: BTreeMap<WorkerId, u8>,
+    launches: Vec<Instant>,
+    last_start: u64,
+    failures_told: u64,
+    failed_starts: BTreeSet<u64>,
+    attempts_told: BTreeMap<u64, u32>,
+    stopped: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let instances = random.pick(&[1, 1, 1, 2, 3]);
+        let fixed_port = instances == 1 && random.one_in(4);
+        let settings = Settings {
+            application: "/".to_owned(),
+            folder: "/srv/app".to_owned(),
+            command: "dotnet app.dll".to_owned(),
+            port: match (fixed_port, random.one_in(20)) {
+                (true, _) => PortChoice::Fixed(5000),
+                (false, true) => PortChoice::Invalid("abc".to_owned()),
+                (false, false) => PortChoice::Draw,
+            },
+            instances,
+            always_running: random.one_in(3),
+            startup_time_limit: Duration::from_secs(10),
+            shutdown_time_limit: Duration::from_secs(3),
+        };
+        let mut world = Self {
+            app: App::new(settings),
+            instances,
+            fixed_port,
+            random,
+            now: beginning(),
+            processes: BTreeMap::new(),
+            open_gates: BTreeSet::new(),
+            closed_gates: BTreeSet::new(),
+            ranks: BTreeMap::new(),
+            launches: Vec::new(),
+            last_start: 0,
+            failures_told: 0,
+            failed_starts: BTreeSet::new(),
+            attempts_told: BTreeMap::new(),
+            stopped: false,
+        };
+        world.step(Event::Tick);
+        world
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut due = vec![event];
+        while let Some(event) = due.pop() {
+            if let Event::Stop { .. } | Event::StopNow = event {
+                self.stopped = true;
+            }
+            let serving = match &event {
+                Event::Worker(id, WorkerEvent::Listening { .. }) => Some(*id),
+                _ => None,
+            };
+            let effects = self.app.step(self.now, event);
+            if let Some(id) = serving.filter(|id| self.is_serving(*id)) {
+                assert!(self.open_gates.insert(id), "{id} serves twice");
+            }
+            for effect in effects {
+                due.extend(self.perform(effect));
+            }
+        }
+        self.check();
+    }
+
+    fn is_serving(&self, id: WorkerId) -> bool {
+        self.app
+            .workers()
+            .iter()
+            .any(|worker| worker.id == id && matches!(worker.state, State::Serving { .. }))
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Launch(id) => {
+                assert!(!self.stopped, "a launch after the stop");
+                assert!(self.processes.insert(id, Process::default()).is_none(), "{id} is launched twice");
+                self.launches.push(self.now);
+                let what = if self.random.one_in(30) {
+                    WorkerEvent::NotLaunched { stage: "SetupListenPort", reason: "no port".to_owned() }
+                } else {
+                    WorkerEvent::Launched { port: 5000 }
+                };
+                return Some(Event::Worker(id, what));
+            }
+            Effect::Terminate(id) => self.process(id).told_to_end = true,
+            Effect::Kill(id) => self.process(id).killed = true,
+            Effect::CloseGate(serving) => {
+                assert!(self.open_gates.remove(&serving.id), "a gate is closed that is not open");
+                self.closed_gates.insert(serving.id);
+            }
+            Effect::Forget(id) => {
+                self.processes.remove(&id).expect("only what is known is forgotten");
+                self.closed_gates.remove(&id);
+            }
+            Effect::SweepDiagnostics { worker, .. } => {
+                assert!(
+                    self.processes.contains_key(&worker),
+                    "the sweep comes before the process is forgotten"
+                );
+            }
+            Effect::Tell(ToProxy::EndTunnels { by, .. }) => assert!(by >= self.now),
+            Effect::Report(event) => self.told(event.id, &event.message),
+        }
+        None
+    }
+
+    fn told(&mut self, id: u16, message: &str) {
+        assert!(message.ends_with('.') || id == EventId::StartFailed.number(), "no sentence: {message}");
+        let start = match self.app.face() {
+            Face::Failed { start, .. } | Face::Starting { start, .. } | Face::Asleep { start } => start,
+            Face::Up(_) | Face::Stopped => 0,
+        };
+        if id == EventId::StartAttemptFailed.number() && start > 0 {
+            let told = self.attempts_told.entry(start).or_default();
+            *told += 1;
+            assert!(*told <= ATTEMPTS_MOST, "too many attempts in start {start}");
+        }
+        if id == EventId::StartFailed.number() {
+            self.failures_told += 1;
+            assert!(!self.stopped, "a start failed after the stop");
+        }
+    }
+
+    fn process(&mut self, id: WorkerId) -> &mut Process {
+        self.processes.get_mut(&id).expect("effects name processes that are known")
+    }
+
+    /// The invariants of the house.
+    fn check(&mut self) {
+        let workers = self.app.workers();
+        let count = |which: fn(&State) -> bool| workers.iter().filter(|worker| which(&worker.state)).count();
+        let launching = count(|state| matches!(state, State::Launching { .. }));
+        let serving = count(|state| matches!(state, State::Serving { .. }));
+        let leaving = count(|state| matches!(state, State::Draining { .. } | State::Stopping { .. }));
+        assert!(launching + serving <= self.instances + 1, "{launching} launching, {serving} serving");
+        assert!(launching <= 1, "one start at a time");
+        assert!(leaving <= self.instances.max(2), "{leaving} leaving");
+        assert!(!self.fixed_port || workers.len() <= 1, "two processes for one port");
+        for worker in workers {
+            let rank = rank(worker);
+            assert!(self.ranks.get(&worker.id).is_none_or(|before| *before <= rank), "{worker:?} went back");
+            self.ranks.insert(worker.id, rank);
+            let is_serving = matches!(worker.state, State::Serving { .. });
+            assert_eq!(
+                self.open_gates.contains(&worker.id),
+                is_serving,
+                "gate open and serving differ: {worker:?}"
+            );
+            assert!(!matches!(worker.state, State::Gone), "a gone worker is forgotten");
+            let deadline = deadline(worker);
+            assert_eq!(deadline.is_none(), is_serving, "no deadline: {worker:?}");
+            assert!(deadline.is_none_or(|at| self.app.deadline().is_some_and(|next| next <= at)));
+        }
+        assert!(
+            self.open_gates.iter().all(|id| workers.iter().any(|worker| worker.id == *id)),
+            "an orphaned gate"
+        );
+        assert!(self.processes.len() == workers.len(), "a live process was forgotten");
+        assert!(
+            self.app.deadline().is_none_or(|at| at > self.now),
+            "a deadline that is over would be spun on"
+        );
+        self.check_rate();
+        self.check_face(serving);
+    }
+
+    fn check_rate(&self) {
+        for window in self.launches.windows(LAUNCHES_MOST + 1) {
+            assert!(window[LAUNCHES_MOST] - window[0] >= LAUNCH_WINDOW, "three launches within a second");
+        }
+    }
+
+    fn check_face(&mut self, serving: usize) {
+        let face = self.app.face();
+        match &face {
+            Face::Up(up) => assert!(!up.is_empty() && up.len() == serving),
+            Face::Stopped => assert!(self.stopped),
+            Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } => assert_eq!(serving, 0),
+        }
+        assert_eq!(matches!(face, Face::Stopped), self.stopped);
+        if let Face::Starting { start, .. } | Face::Asleep { start } | Face::Failed { start, .. } = face {
+            assert!(start >= self.last_start, "starts count up");
+            self.last_start = start;
+        }
+        if let Face::Failed { start, report } = &face {
+            assert!(["SetupListenPort", "CreateProcess", "PostStartCheck"].contains(&report.stage));
+            assert!(!report.reason.is_empty() && (1..=ATTEMPTS_MOST).contains(&report.attempts));
+            self.failed_starts.insert(*start);
+        }
+        // With one instance nothing serves while a start fails, so that each failure is a face.
+        if self.instances == 1 {
+            assert_eq!(self.failures_told, self.failed_starts.len() as u64, "each failed start is told once");
+        }
+    }
+
+    /// Something happens.
+    fn happen(&mut self) {
+        match self.random.below(20) {
+            0..4 => {
+                let seen = self.last_start.saturating_sub(self.random.below(3));
+                self.step(Event::Wake { seen });
+            }
+            4..7 => {
+                self.now += Duration::from_millis(self.random.below(1500));
+                self.step(Event::Tick);
+            }
+            7 => self.to_the_deadline(),
+            8 => {
+                let id = WorkerId(1 + self.random.below(1 + self.ranks.len() as u64));
+                let why = self.random.pick(&[Suspicion::NoListener, Suspicion::Stranger]);
+                self.step(Event::Suspect(id, why));
+            }
+            9..11 => self.a_gate_empties(),
+            11 if self.random.one_in(20) => {
+                let drain_until = self.now + Duration::from_secs(self.random.below(40));
+                self.step(Event::Stop { drain_until });
+            }
+            11 if self.random.one_in(20) => self.step(Event::StopNow),
+            _ => self.a_process_moves(),
+        }
+    }
+
+    fn to_the_deadline(&mut self) {
+        if let Some(at) = self.app.deadline() {
+            self.now = at;
+            self.step(Event::Tick);
+        }
+    }
+
+    fn a_gate_empties(&mut self) {
+        if let Some(id) = self.closed_gates.pop_first() {
+            self.step(Event::GateEmpty(id));
+        }
+    }
+
+    fn a_process_moves(&mut self) {
+        let ids: Vec<_> = self.processes.keys().copied().collect();
+        if ids.is_empty() {
+            return;
+        }
+        let id = self.random.pick(&ids);
+        let what = self.next_of(id);
+        if let Some(what) = what {
+            self.step(Event::Worker(id, what));
+        }
+    }
+
+    /// What this process may do next; anything that a keeper could report in this order.
+    fn next_of(&mut self, id: WorkerId) -> Option<WorkerEvent> {
+        let mut process = self.processes[&id].clone();
+        let pid = u32::try_from(id.0).expect("few workers") * 10;
+        let what = if process.killed && !process.stuck {
+            process.stuck = self.random.one_in(10);
+            if process.stuck { None } else { Some(gone()) }
+        } else if process.stuck {
+            process.stuck = !self.random.one_in(4);
+            None
+        } else if process.exited && (!process.listening || process.owner_gone) && self.random.one_in(2) {
+            Some(gone())
+        } else if !process.started {
+            process.started = true;
+            process.behind_launcher = self.random.one_in(4);
+            Some(match self.random.below(12) {
+                0 => {
+                    WorkerEvent::SpawnFailed { stage: "execve".to_owned(), errno: 2, path: "app".to_owned() }
+                }
+                1 => gone(),
+                _ => WorkerEvent::Started { pid },
+            })
+        } else {
+            self.next_of_running(id, &mut process)
+        };
+        self.processes.insert(id, process);
+        what
+    }
+
+    fn next_of_running(&mut self, id: WorkerId, process: &mut Process) -> Option<WorkerEvent> {
+        let pid = u32::try_from(id.0).expect("few workers") * 10;
+        match self.random.below(12) {
+            0..4 if !process.listening && !process.exited => {
+                process.listening = true;
+                Some(listening(id, pid + u32::from(process.behind_launcher)))
+            }
+            0..4 if !process.listening && process.behind_launcher => {
+                process.listening = true;
+                Some(listening(id, pid + 1))
+            }
+            4 if !process.listening => Some(self.not_listening()),
+            5..7 if process.told_to_end || self.random.one_in(4) => self.exit(process),
+            7 if process.listening
+                && !process.owner_gone
+                && (process.told_to_end || self.random.one_in(4)) =>
+            {
+                process.owner_gone = true;
+                Some(WorkerEvent::OwnerGone)
+            }
+            8 if self.random.one_in(10) => Some(gone()),
+            9 => Some(WorkerEvent::LogFileFailed { path: "/log".to_owned(), error: "denied".to_owned() }),
+            _ => None,
+        }
+    }
+
+    fn exit(&mut self, process: &mut Process) -> Option<WorkerEvent> {
+        if process.exited {
+            return None;
+        }
+        process.exited = true;
+        process.owner_gone |= process.listening && !process.behind_launcher;
+        let exit = self.random.pick(&[Exit::Code(0), Exit::Code(134), Exit::Code(150), Exit::Signal(9)]);
+        Some(WorkerEvent::Exited { exit, evidence: self.evidence() })
+    }
+
+    fn not_listening(&mut self) -> WorkerEvent {
+        let why = match self.random.below(3) {
+            0 => NotListening::Deadline { elsewhere: Vec::new() },
+            1 => NotListening::Deadline { elsewhere: vec![([127, 0, 0, 1], 5000).into()] },
+            _ => NotListening::Stranger { owner: Some((1, "thief".to_owned())) },
+        };
+        WorkerEvent::NotListening { why, evidence: self.evidence() }
+    }
+
+    fn evidence(&mut self) -> Evidence {
+        let output = if self.random.one_in(3) { "address already in use" } else { "Unhandled exception." };
+        Evidence { output: output.to_owned(), port_held: self.random.one_in(4) }
+    }
+
+    /// From here on the world is kind: what is killed goes, what is told to end ends. Returns when `done`.
+    fn settle(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..2000 {
+            if done(self) {
+                return;
+            }
+            let going = self.processes.iter().find(|(_, process)| process.killed || process.told_to_end);
+            if let Some((&id, _)) = going {
+                self.step(Event::Worker(id, gone()));
+            } else if !self.closed_gates.is_empty() {
+                self.a_gate_empties();
+            } else if self.app.deadline().is_some() {
+                self.to_the_deadline();
+            } else {
+                break;
+            }
+        }
+        panic!("{what} never comes: {:?}", self.app);
+    }
+}
+
+fn listening(id: WorkerId, owner: u32) -> WorkerEvent {
+    let token = PairingToken::from_bits([0; PairingToken::LENGTH / 2]);
+    let mut serving = ServingWorker::fixed(id, ([127, 0, 0, 1], 5000).into(), token, 1);
+    std::sync::Arc::get_mut(&mut serving).expect("nobody else has it yet").pid = owner;
+    WorkerEvent::Listening { serving }
+}
+
+fn gone() -> WorkerEvent {
+    WorkerEvent::Gone { evidence: Evidence::default() }
+}
+
+fn rank(worker: &Worker) -> u8 {
+    match worker.state {
+        State::Launching { .. } => 0,
+        State::Serving { .. } => 1,
+        State::Draining { .. } => 2,
+        State::Stopping { means: Means::Terminate, .. } => 3,
+        State::Stopping { means: Means::Kill(_), .. } => 4,
+        State::Gone => 5,
+    }
+}
+
+fn deadline(worker: &Worker) -> Option<Instant> {
+    match worker.state {
+        State::Launching { deadline } | State::Draining { deadline } | State::Stopping { deadline, .. } => {
+            Some(deadline)
+        }
+        State::Serving { .. } | State::Gone => None,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do; all later ones are computed")]
+fn beginning() -> Instant {
+    Instant::now()
+}
+
+fn run(seed: u64) {
+    let mut world = World::new(seed);
+    for _ in 0..STEPS {
+        world.happen();
+    }
+    if !world.stopped {
+        // A request that comes now is answered: by a worker or by a failure.
+        let before = world.last_start;
+        world.step(Event::Wake { seen: before });
+        if !matches!(world.app.face(), Face::Up(_)) {
+            world.settle("an answer", |world| match world.app.face() {
+                Face::Up(_) => true,
+                Face::Failed { start, .. } => start >= before,
+                Face::Starting { .. } | Face::Asleep { .. } | Face::Stopped => false,
+            });
+        }
+        world.step(Event::Stop { drain_until: world.now + Duration::from_secs(20) });
+    }
+    let stopped_at = world.now;
+    world.settle("the end", |world| world.app.is_over());
+    let most = Duration::from_secs(20 + 40 + 3) + KILL_LIMIT * 64;
+    assert!(world.now - stopped_at <= most, "the stop took {:?}", world.now - stopped_at);
+}
+
+/// Runs one seed and names it if it fails.
+fn named(seed: u64) {
+    if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+        eprintln!("seed {seed} failed");
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn no_sequence_of_events_breaks_an_invariant() {
+    (0..SEEDS).for_each(named);
+}

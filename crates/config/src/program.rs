@@ -153,11 +153,9 @@ impl<'a> Machine<'a> {
         if name.is_empty() || name.contains('/') {
             return None;
         }
-        // The app's PATH counts, as it would if the app's shell looked for the program.
-        let own = self.environment.get("PATH").map(|path| path.split(':').map(Path::new));
-        let folders = own.into_iter().flatten().filter(|folder| folder.is_absolute());
-        let mut folders = folders.chain(dotnet::search_path(self.input)).map(|folder| folder.join(name));
-        folders.find(|path| paths::is_executable(path, self.files))
+        // Our own PATH, not one that web.config gives to the app: as in IIS, the server looks for the program.
+        let mut paths = dotnet::search_path(self.input).map(|folder| folder.join(name));
+        paths.find(|path| paths::is_executable(path, self.files))
     }
 
     /// An executable of the folder may be a .NET app's own host, which needs to know where .NET is.
@@ -190,8 +188,9 @@ impl<'a> Machine<'a> {
         let Found { dotnet, lacking } =
             dotnet::choose(&installed, wanted, roll_forward.and_then(RollForward::read), self.files);
         if let (Some(_), Some((wanted, there))) = (&dotnet, lacking) {
-            let message = format!("the app wants {wanted}, which is not installed");
-            report.missing("framework-not-found", self.place.cloned(), message).hint(there);
+            let message = format!("the app wants {wanted}, and no installed .NET will do");
+            let hint = format!("{there}; install what is wanted, or set DOTNET_ROLL_FORWARD");
+            report.missing("framework-not-found", self.place.cloned(), message).hint(hint);
         }
         if let (Some(named), Some(dotnet), Some(place)) = (named, &dotnet, self.place)
             && named != dotnet.path
@@ -233,7 +232,8 @@ impl<'a> Machine<'a> {
             let hint = format!("install it here and write processPath=\"{short}\"");
             (format!("processPath \"{process}\" is a path of a Windows machine"), hint)
         } else if name.contains('/') {
-            let hint = format!("looked for {}", paths::join(self.folder(), name).display());
+            let path = paths::join(self.folder(), name);
+            let hint = format!("looked for {0} and {0}.dll", path.display());
             (format!("processPath \"{process}\" was not found"), hint)
         } else {
             let hint = format!("looked in {} and in PATH", self.folder().display());

@@ -53,8 +53,12 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
         return None;
     }
     let config = match web_config_name(input, files) {
-        None => WebConfig::default(),
-        Some(name) => read_web_config(&name, input, files, report)?,
+        None => Some(WebConfig::default()),
+        Some(name) => read_web_config(&name, input, files, report),
+    };
+    let Some(config) = config else {
+        environment::build(&[], input, report);
+        return None;
     };
     let variables = config.app.as_ref().map(|section| section.environment.as_slice()).unwrap_or_default();
     let environment = environment::build(variables, input, report);
@@ -111,9 +115,7 @@ fn described(section: &AppSection, input: &Input, report: &mut Report) -> Option
     };
     let process = launcher("ANCM_LAUNCHER_PATH").or_else(|| written(&section.process_path));
     let arguments = launcher("ANCM_LAUNCHER_ARGS").or_else(|| written(&section.arguments));
-    for text in process.iter().chain(&arguments) {
-        refuse_placeholder(text, report);
-    }
+    let refused = process.iter().chain(&arguments).filter(|text| refuse_placeholder(text, report)).count();
     let Some(process) = process else {
         let place = section.process_path.as_ref().map_or(&section.place, |text| &text.place);
         let message = "attribute processPath is required".to_owned();
@@ -122,19 +124,24 @@ fn described(section: &AppSection, input: &Input, report: &mut Report) -> Option
             .hint("write processPath=\"dotnet\" or processPath=\".\\App\"");
         return None;
     };
+    if refused > 0 {
+        return None;
+    }
     let arguments = arguments.map(|text| argv::split_arguments(&text.value)).unwrap_or_default();
     Some(Command { process: process.value, arguments, origin: Origin::At(process.place) })
 }
 
 /// `dotnet publish` replaces these; a file that still has them is the project's own.
-fn refuse_placeholder(text: &Spanned<String>, report: &mut Report) {
+fn refuse_placeholder(text: &Spanned<String>, report: &mut Report) -> bool {
     let launcher =
         |name: &&str| matches!(name.to_ascii_uppercase().as_str(), "LAUNCHER_PATH" | "LAUNCHER_ARGS");
-    if let Some(name) = expand::unresolved(&text.value).filter(launcher) {
+    let found = expand::unresolved(&text.value).filter(launcher);
+    if let Some(name) = found {
         let message = format!("%{name}% is a placeholder of the project's web.config");
         let hint = "serve the folder that \"dotnet publish\" wrote, not the project's";
         report.error("placeholder", &text.place, message).hint(hint);
     }
+    found.is_some()
 }
 
 fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Command> {

@@ -117,13 +117,53 @@ fn compare_prerelease(left: &str, right: &str) -> Ordering {
 /// Reads the file's text.
 pub(crate) fn read(bytes: &[u8]) -> Result<RuntimeConfig, String> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let root: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let text = without_comments(&String::from_utf8_lossy(bytes));
+    // The host stops reading where the first value ends (measured).
+    let first = serde_json::Deserializer::from_str(&text).into_iter::<Value>().next();
+    let root = first.ok_or("it is empty")?.map_err(|error| error.to_string())?;
     let options = &root["runtimeOptions"];
     let many = options["frameworks"].as_array().map(Vec::as_slice).unwrap_or_default();
     let frameworks = many.iter().chain(options.get("framework")).map(framework).collect::<Result<_, _>>()?;
     let roll_forward = options["rollForward"].as_str().and_then(RollForward::read).unwrap_or_default();
     let self_contained = options["includedFrameworks"].as_array().is_some_and(|list| !list.is_empty());
     Ok(RuntimeConfig { frameworks, roll_forward, self_contained })
+}
+
+/// The text with comments of both kinds blanked out, which the host takes (measured), line breaks kept.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let comment = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some(inside) = rest.strip_prefix("/*") {
+            inside.find("*/").map_or(rest.len(), |end| end + 4)
+        } else {
+            0
+        };
+        if comment > 0 {
+            out.extend(rest[..comment].chars().map(|next| if next == '\n' { '\n' } else { ' ' }));
+            rest = &rest[comment..];
+            continue;
+        }
+        let length = if next == '"' { string_length(rest) } else { next.len_utf8() };
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Bytes of the string literal that a text starts with, its quotes included.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !escaped => return at + 1,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
 }
 
 fn framework(value: &Value) -> Result<Framework, String> {
@@ -188,5 +228,9 @@ mod tests {
             assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert_eq!(read(b"[1]"), Ok(RuntimeConfig::default()));
+        let commented = br#"// a
+            {/* "b */"runtimeOptions":{"note":"http://x/* \" \\","includedFrameworks":[1]}} rest"#;
+        assert!(read(commented).expect("the host reads it").self_contained);
+        assert_eq!(without_comments("/*/ \"x\""), "       ");
     }
 }

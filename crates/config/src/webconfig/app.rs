@@ -119,8 +119,10 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
     let mut section = Reader { elements, report };
     // HttpPlatformHandler: up to 30 days in whole minutes; the ASP.NET Core Module: up to 360 hours.
     let (most, step) = if handler == Handler::HttpPlatform { (2_592_000, 60) } else { (1_296_000, 1) };
-    section.hosting_model();
-    section.startup_retry_count();
+    match handler {
+        Handler::AspNetCore => section.hosting_model(),
+        Handler::HttpPlatform => section.startup_retry_count(),
+    }
     section.boolean("forwardWindowsAuthToken");
     let settings = section.settings();
     let place = elements.last().map_or_else(|| Place::whole("web.config"), |element| element.place());
@@ -146,13 +148,19 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
 }
 
 fn refuse_strangers(handler: Handler, elements: &[Element], children: &[&str], report: &mut Report) {
-    let attributes = if handler == Handler::HttpPlatform { HTTP_PLATFORM } else { ASP_NET_CORE };
+    let (attributes, foreign, other) = match handler {
+        Handler::AspNetCore => (ASP_NET_CORE, HTTP_PLATFORM, "httpPlatform"),
+        Handler::HttpPlatform => (HTTP_PLATFORM, ASP_NET_CORE, "aspNetCore"),
+    };
     for element in elements {
         for (name, place) in element.attributes() {
             if name == "configSource" || name == "configProtectionProvider" {
                 let message =
                     format!("{name} is not supported: the section must stand in this file, in the clear");
                 report.error("not-supported", &place, message).hint("write the section's attributes here");
+            } else if foreign.contains(&name) && !attributes.contains(&name) {
+                let message = format!("unrecognised attribute \"{name}\"");
+                report.error("unknown-attribute", &place, message).hint(format!("it belongs to <{other}>"));
             } else if !attributes.contains(&name) && !LOCKS.contains(&name) {
                 refuse_unknown("attribute", name, &place, attributes, report);
             }
@@ -286,8 +294,10 @@ impl Reader<'_, '_, '_> {
     fn environment(&mut self) -> Vec<(Spanned<String>, String)> {
         let entries = self.entries("environmentVariables", "environmentVariable");
         for (name, _) in entries.iter().filter(|(name, _)| name.value.contains('=')) {
+            // What follows may be a value, and a secret.
+            let start = name.value.split('=').next().unwrap_or_default();
             let message =
-                format!("the name \"{}\" holds an equals sign, which no variable's name can", name.value);
+                format!("the name \"{start}=...\" holds an equals sign, which no variable's name can");
             self.report
                 .error("bad-variable", &name.place, message)
                 .hint("the value goes into the attribute value");

@@ -76,9 +76,12 @@ pub(crate) fn read(bytes: &[u8], file: &str, report: &mut Report) -> Option<WebC
         report.error("wrong-root", &root.place(), message).hint("names in web.config are case-sensitive");
         return None;
     }
+    let errors = report.errors();
     let mut sections = Sections::default();
     collect(root, &mut sections, report);
-    Some(interpret(&sections, report))
+    let read = interpret(&sections, report);
+    // A section that was refused is no reason to look for another app in the folder.
+    (read.app.is_some() || report.errors() == errors).then_some(read)
 }
 
 fn interpret(sections: &Sections, report: &mut Report) -> WebConfig {

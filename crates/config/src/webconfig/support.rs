@@ -84,7 +84,9 @@ pub(super) fn warn(sections: &[Section], report: &mut Report) {
         let (code, what, hint) = match support {
             Some(Read) => continue,
             Some(NoEffect) if path != "modules" => continue,
-            Some(NoEffect) => ("not-honoured", "modules of IIS cannot be added", "removing some is fine"),
+            Some(NoEffect) => {
+                ("not-honoured", "adds modules of IIS, which cannot run here", "removing modules is fine")
+            }
             Some(NotHonoured(hint)) => ("not-honoured", "is not honoured by this version", hint),
             None => ("unknown-section", "is not a section of IIS and is ignored", "check its name"),
         };

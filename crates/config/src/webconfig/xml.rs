@@ -40,7 +40,8 @@ pub(crate) fn decode(bytes: &[u8], place: &Place, report: &mut Report) -> Option
 pub(crate) fn parse<'a>(text: &'a str, file: &str, report: &mut Report) -> Option<Document<'a>> {
     if text.trim().is_empty() {
         let place = Place { file: file.to_owned(), line: 1, column: 1 };
-        report.error("malformed-xml", &place, "the file is empty; there is no root element".into());
+        let message = "the file is empty; there is no root element".to_owned();
+        report.error("malformed-xml", &place, message).hint("was it cut off while it was copied?");
         return None;
     }
     if let Err((offset, code, message)) = check_caps(text) {
@@ -52,8 +53,14 @@ pub(crate) fn parse<'a>(text: &'a str, file: &str, report: &mut Report) -> Optio
     match Document::parse_with_options(text, options) {
         Ok(document) => Some(document),
         Err(error) => {
-            let (line, column) = (error.pos().row, error.pos().col);
-            let place = Place { file: file.to_owned(), line, column };
+            let place = match error {
+                // The parser knows no place for these.
+                roxmltree::Error::DtdDetected => place_of(text, text.find("<!DOCTYPE").unwrap_or(0), file),
+                roxmltree::Error::UnclosedRootNode
+                | roxmltree::Error::UnexpectedEndOfStream
+                | roxmltree::Error::NoRootNode => place_of(text, text.trim_end().len(), file),
+                _ => Place { file: file.to_owned(), line: error.pos().row, column: error.pos().col },
+            };
             explain(&error, &place, report);
             None
         }

@@ -1,0 +1,141 @@
+//! A case file, the disk that it describes, and the text of what came of it. Used by the test programs beside.
+
+mod memory;
+mod show;
+
+use std::path::PathBuf;
+
+use config::Input;
+
+pub(crate) use memory::MemoryFiles;
+pub(crate) use show::show;
+
+/// One `.case` file: what is there, and what is expected.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) input: Input,
+    pub(crate) files: MemoryFiles,
+    pub(crate) expected: String,
+}
+
+/// Lines of directives, then `web.config:` and its text, then a dashed line, then the expectation.
+///
+/// ```text
+/// # a comment                      folder /srv/app (the default)
+/// file web.dll                     a file below the folder, or an absolute one
+/// program web                      an executable in Linux's format
+/// script run                       an executable that is none
+/// text NAME CONTENT                a file with that text; \n is a line break
+/// link /usr/bin/dotnet TARGET      a symlink to an existing file
+/// dotnet /usr/lib/dotnet 10.0.12   an installation with both frameworks in these versions
+/// runtimeconfig web 10.0.0 [rollForward]   web.runtimeconfig.json that wants them
+/// listen, path-base, env, environment, descriptors, always-running   the input
+/// encoding utf-8-bom | utf-16le | utf-16be      newline crlf      name Web.config
+/// ```
+pub(crate) fn read_case(text: &str) -> Case {
+    let dashes = text.find("\n--------").expect("a case has a dashed line");
+    // The line break before the dashes ends the last line of the text above.
+    let (given, expected) = text.split_at(dashes + 1);
+    let expected = expected.trim_start_matches('-').trim().to_owned();
+    let (directives, config) = match given.split_once("\nweb.config:\n") {
+        Some((directives, config)) => (directives, Some(config)),
+        None => (given, None),
+    };
+    let input = Input { folder: PathBuf::from("/srv/app"), descriptors: 1_048_576, ..Input::default() };
+    let mut case = Case { input, files: MemoryFiles::default(), expected };
+    let mut written = Written { name: "web.config".into(), encoding: String::new(), crlf: false };
+    case.files.folder("/srv/app");
+    for line in directives.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if !written.directive(word, rest) && !case.input_directive(word, rest) {
+            case.file_directive(word, rest);
+        }
+    }
+    if let Some(config) = config {
+        let path = case.input.folder.join(&written.name);
+        case.files.file(&path.to_string_lossy(), &written.encode(config), false);
+    }
+    case
+}
+
+struct Written {
+    name: String,
+    encoding: String,
+    crlf: bool,
+}
+
+impl Written {
+    fn directive(&mut self, word: &str, rest: &str) -> bool {
+        match word {
+            "name" => self.name = rest.to_owned(),
+            "encoding" => self.encoding = rest.to_owned(),
+            "newline" => self.crlf = rest == "crlf",
+            _ => return false,
+        }
+        true
+    }
+
+    fn encode(&self, text: &str) -> Vec<u8> {
+        let text = if self.crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+        let wide = |write: fn(u16) -> [u8; 2]| {
+            std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(write).collect::<Vec<u8>>()
+        };
+        match self.encoding.as_str() {
+            "" => text.into_bytes(),
+            "utf-8-bom" => format!("\u{feff}{text}").into_bytes(),
+            "utf-16le" => wide(u16::to_le_bytes),
+            "utf-16be" => wide(u16::to_be_bytes),
+            other => panic!("unknown encoding {other}"),
+        }
+    }
+}
+
+impl Case {
+    fn input_directive(&mut self, word: &str, rest: &str) -> bool {
+        let input = &mut self.input;
+        match word {
+            "folder" => input.folder = PathBuf::from(rest),
+            "listen" => input.listen.push(rest.to_owned()),
+            "path-base" => input.path_base = Some(rest.to_owned()),
+            "env" => input.env.push(rest.to_owned()),
+            "descriptors" => input.descriptors = rest.parse().expect("a number"),
+            "always-running" => input.always_running = true,
+            "drain-timeout" => {
+                input.drain_timeout = Some(std::time::Duration::from_secs(rest.parse().expect("a number")));
+            }
+            "environment" => {
+                let (name, value) = rest.split_once('=').expect("NAME=VALUE");
+                input.environment.push((name.into(), value.into()));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn file_directive(&mut self, word: &str, rest: &str) {
+        let (first, more) = rest.split_once(' ').unwrap_or((rest, ""));
+        let path = self.input.folder.join(first);
+        let path = path.to_string_lossy();
+        match word {
+            "file" => self.files.file(&path, b"", false),
+            "program" => self.files.file(&path, b"\x7FELF\x02", true),
+            "script" => self.files.file(&path, b"#!/bin/sh\n", true),
+            "text" => self.files.file(&path, more.replace("\\n", "\n").as_bytes(), false),
+            "link" => self.files.link(&path, more),
+            "dotnet" => self.files.dotnet(&path, more),
+            "runtimeconfig" => self.runtime_config(first, more),
+            _ => panic!("unknown directive {word}"),
+        }
+    }
+
+    fn runtime_config(&mut self, stem: &str, wanted: &str) {
+        let (version, roll) = wanted.split_once(' ').unwrap_or((wanted, "Minor"));
+        let frameworks = ["Microsoft.NETCore.App", "Microsoft.AspNetCore.App"]
+            .map(|name| format!(r#"{{"name":"{name}","version":"{version}"}}"#))
+            .join(",");
+        let key = if roll == "included" { "includedFrameworks" } else { "frameworks" };
+        let text = format!(r#"{{"runtimeOptions":{{"rollForward":"{roll}","{key}":[{frameworks}]}}}}"#);
+        let path = self.input.folder.join(format!("{stem}.runtimeconfig.json"));
+        self.files.file(&path.to_string_lossy(), text.as_bytes(), false);
+    }
+}

@@ -1,8 +1,7 @@
 //! Random events against the state machine of an app, invariants after each step.
 //!
-//! Touches [`App::step`] alone: time, processes and requests are a model in here. Every run prints its seed
-//! when it fails; `SEED=n` in the environment of the failing assertion's message is all that is needed to
-//! repeat it with `one_seed`.
+//! Touches [`App::step`] alone: time, processes and requests are a model in here. A failure names its seed;
+//! `named(seed)` repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -278,7 +277,7 @@ impl World {
                 self.now += Duration::from_millis(self.random.below(1500));
                 self.step(Event::Tick);
             }
-            7 => self.to_the_deadline(),
+            7 => self.reach_the_deadline(),
             8 => {
                 let id = WorkerId(1 + self.random.below(1 + self.ranks.len() as u64));
                 let why = self.random.pick(&[Suspicion::NoListener, Suspicion::Stranger]);
@@ -294,7 +293,7 @@ impl World {
         }
     }
 
-    fn to_the_deadline(&mut self) {
+    fn reach_the_deadline(&mut self) {
         if let Some(at) = self.app.deadline() {
             self.now = at;
             self.step(Event::Tick);
@@ -410,7 +409,7 @@ impl World {
             } else if !self.closed_gates.is_empty() {
                 self.a_gate_empties();
             } else if self.app.deadline().is_some() {
-                self.to_the_deadline();
+                self.reach_the_deadline();
             } else {
                 break;
             }
@@ -482,8 +481,9 @@ fn run(seed: u64) {
 /// Runs one seed and names it if it fails.
 fn named(seed: u64) {
     if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
-        eprintln!("seed {seed} failed");
-        std::panic::resume_unwind(panic);
+        let why =
+            panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        panic!("seed {seed}: {}", why.unwrap_or("see above"));
     }
 }
 

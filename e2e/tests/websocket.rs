@@ -45,7 +45,7 @@ fn main() -> ExitCode {
             "close frame 1001 comes between frames, never within one",
             Puppet::new(),
             &["--drain-timeout", "1"],
-            { at_boundary },
+            at_boundary,
         )
         .needing("10,000 messages through a .NET app", &[Need::Dotnet], dotnet_echo)
         .needing("close codes of a .NET app", &[Need::Dotnet], dotnet_close)

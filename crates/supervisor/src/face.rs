@@ -8,11 +8,8 @@ use contract::PairingToken;
 
 use crate::gate::{Gate, Lease};
 use crate::messages::StartReport;
+pub(crate) use crate::messages::WorkerId;
 use crate::process::ownership::KeptListeners;
-
-/// Names one worker for the life of the server: 1, 2, 3, …
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub u64);
 
 /// Where a worker listens. A Unix socket may join later; only `forward/pool.rs` of the proxy may look inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,7 @@ use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::face::WorkerId;
-use crate::messages::ToSupervisor;
+use crate::messages::{ToSupervisor, WorkerId};
 
 const CLOSED: u64 = 1;
 const ONE: u64 = 2;

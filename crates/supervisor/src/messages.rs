@@ -1,8 +1,17 @@
 //! Everything that crosses the wall between proxy and supervisor, and what the operator is told.
 
+use std::fmt;
 use std::time::Instant;
 
-use crate::face::WorkerId;
+/// Names one worker for the life of the server: 1, 2, 3, …
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u64);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}", self.0)
+    }
+}
 
 /// From the proxy's data threads.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use config::{AppPlan, PortChoice};
 
-use crate::face::WorkerId;
 use crate::failures::{self, FailedAttempt, Told};
 use crate::messages::{AppEvent, Level, StartReport, Suspicion};
 use crate::process::Exit;
@@ -256,13 +255,6 @@ impl Settings {
             }
         }
         event
-    }
-}
-
-/// Names one worker in a message that has no pid yet.
-impl std::fmt::Display for WorkerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "worker {}", self.0)
     }
 }
 

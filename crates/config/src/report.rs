@@ -13,7 +13,12 @@ pub(crate) struct Spanned<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// Where messages beyond the cap end up.
+    unheard: Option<Diagnostic>,
 }
+
+/// Nobody reads more, and a file that is not a web.config at all could ask for tens of thousands.
+const MOST: usize = 200;
 
 impl Report {
     pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
@@ -40,8 +45,26 @@ impl Report {
         place: Option<Place>,
         message: String,
     ) -> &mut Diagnostic {
-        self.diagnostics.push(Diagnostic { severity, code, message, place, hint: None });
-        self.diagnostics.last_mut().expect("one was pushed in the line above")
+        let diagnostic = Diagnostic { severity, code, message, place, hint: None };
+        if self.is_full() {
+            return self.unheard.insert(diagnostic);
+        }
+        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() == MOST - 1 {
+            let (severity, code) = (Severity::Error, "too-many-messages");
+            let message = format!("{} messages, and maybe more; the rest is left out", MOST - 1);
+            let hint = Some("is this the right file?".to_owned());
+            let place = self.diagnostics.last().and_then(|last| last.place.clone());
+            self.diagnostics.push(Diagnostic { severity, code, message, place, hint });
+        }
+        let last = self.diagnostics.len() - 1;
+        let own = if last == MOST - 1 { last - 1 } else { last };
+        &mut self.diagnostics[own]
+    }
+
+    /// Whether more messages would go unheard, so that looking for more mistakes is idle.
+    pub(crate) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MOST
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -104,6 +127,21 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_capped_and_the_cap_is_told() {
+        let mut report = Report::default();
+        for at in 0..1000 {
+            let place = Place::whole("web.config");
+            report.warning("x", &place, format!("{at}")).hint(format!("hint {at}"));
+        }
+        assert!(report.has_errors());
+        let all = report.into_diagnostics();
+        assert_eq!((all.len(), all[MOST - 1].code), (MOST, "too-many-messages"));
+        for (at, diagnostic) in all[..MOST - 1].iter().enumerate() {
+            assert_eq!(diagnostic.hint, Some(format!("hint {at}")));
+        }
+    }
 
     #[test]
     fn nearest_finds_slips_and_leaves_strangers_alone() {

@@ -265,7 +265,7 @@ fn limits(parts: &Parts, input: &Input) -> Limits {
         limits.request_timeout = if timeout.value.is_zero() { Duration::MAX } else { timeout.value };
     }
     // A connection may need a second descriptor, the one to the app; a fifth stays for everything else.
-    let affordable = usize::try_from(input.descriptors / 2 / 5 * 4).unwrap_or(usize::MAX);
+    let affordable = usize::try_from((input.descriptors / 2).saturating_mul(4) / 5).unwrap_or(usize::MAX);
     limits.connections = limits.connections.min(affordable).max(1);
     limits
 }

@@ -41,3 +41,26 @@ impl Files for DiskFiles {
         fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_answers_as_config_asks() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(DiskFiles.kind(here), Some(Kind::Folder));
+        assert_eq!(DiskFiles.kind(&here.join("Cargo.toml")), Some(Kind::File { executable: false }));
+        assert_eq!(DiskFiles.kind(Path::new("/bin/sh")), Some(Kind::File { executable: true }));
+        assert_eq!(DiskFiles.kind(&here.join("nothing")), None);
+        assert_eq!(DiskFiles.kind(Path::new("/dev/null")), None);
+        assert!(DiskFiles.list(here).contains(&"src".to_owned()));
+        assert!(DiskFiles.list(&here.join("nothing")).is_empty());
+        assert_eq!(DiskFiles.read(&here.join("Cargo.toml"), 9).expect("the file is there"), b"[package]");
+        assert!(DiskFiles.read(here, 9).is_err() && DiskFiles.read(Path::new("/dev/zero"), 9).is_err());
+        assert_eq!(
+            DiskFiles.real(&here.join("src/..")),
+            fs::canonicalize(here).expect("the folder is there")
+        );
+    }
+}

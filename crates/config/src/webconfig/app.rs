@@ -266,6 +266,9 @@ impl Reader<'_, '_, '_> {
         let mut entries = Vec::new();
         let groups = self.elements.iter().flat_map(|element| element.children());
         for child in groups.filter(|group| group.name() == collection).flat_map(Element::children) {
+            if self.report.is_full() {
+                break;
+            }
             match child.name() {
                 "clear" => entries.clear(),
                 name if name == entry => entries.extend(self.entry(child)),

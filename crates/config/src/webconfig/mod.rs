@@ -136,6 +136,9 @@ fn collect_group<'a, 'i>(
     report: &mut Report,
 ) {
     for element in group.children() {
+        if report.is_full() {
+            return;
+        }
         let path = format!("{prefix}{}", element.name());
         if support::GROUPS.contains(&path.as_str()) {
             collect_group(element, &format!("{path}/"), wrapped, sections, report);

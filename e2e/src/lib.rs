@@ -16,6 +16,8 @@ pub mod response;
 pub mod server;
 pub mod suite;
 pub mod temp;
+pub mod thief;
+pub mod trials;
 
 pub use client::{Client, Ending};
 pub use clock::{now, pause, wait_for};

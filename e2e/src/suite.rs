@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -10,6 +11,13 @@ use crate::folder::Puppet;
 use crate::outcome::{Failure, Outcome};
 use crate::record::Record;
 use crate::server::{Server, serve};
+
+/// A text that no other trial of this machine has.
+#[must_use]
+pub fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// A trial against a running server, and what its backend saw.
 pub type Check = fn(&mut Server, &Record) -> Outcome;

@@ -1,0 +1,165 @@
+//! How an app starts, and how a start that fails is told.
+
+use super::*;
+
+/// A puppet whose start fails, and what the answer and the server's lines must hold.
+struct Bad {
+    name: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    said: &'static [&'static str],
+}
+
+const BAD: &[Bad] = &[
+    Bad { name: "it ends with code 7", variables: &[("PUPPET_EXIT", "7")], said: &["7"] },
+    Bad { name: "it ends with code 0", variables: &[("PUPPET_EXIT", "0")], said: &["0"] },
+    Bad { name: "it ends with code 150", variables: &[("PUPPET_EXIT", "150")], said: &["150", "framework"] },
+    Bad { name: "it crashes", variables: &[("PUPPET_CRASH", "1")], said: &["134"] },
+    Bad { name: "it never listens", variables: &[("PUPPET_LISTEN", "none")], said: &["listen"] },
+];
+
+pub(super) fn add(suite: Suite) -> Suite {
+    let suite = BAD.iter().fold(suite, |suite, bad| {
+        suite.test(format!("a start fails with 502.5: {}", bad.name), move || fails(bad))
+    });
+    suite
+        .test("a start fails with 502.5: the program is missing", missing)
+        .test("a start fails with 502.3 with disableStartUpErrorPage", plain_page)
+        .test("an app that listens elsewhere is found and named", elsewhere)
+        .test("what the app said before it failed is told", last_words)
+        .test("a slow start makes requests wait", slow)
+        .test("an app that crashes again and again is started twice a second at most", rate)
+        .test("an app on ::1, on every address, and behind two forks is served", places)
+        .test("a launcher that leaves is no crash", launcher)
+}
+
+fn fails(bad: &Bad) -> Outcome {
+    let puppet =
+        bad.variables.iter().fold(Puppet::new(), |puppet, (name, value)| puppet.variable(name, value));
+    serve(&puppet.attribute("startupTimeLimit", "2"), &[], |server, _| {
+        let response = server.get("/x")?;
+        ensure!(response.status == 502 && response.text().contains("502.5"), "{}", response.describe());
+        server.wait_output("[1000]", seconds(3)).context("no event line")?;
+        for words in bad.said {
+            server.wait_output(words, seconds(1))?;
+        }
+        server.stop(seconds(10))
+    })
+}
+
+fn missing() -> Outcome {
+    serve(&Puppet::new().through("/nonexistent/program", ""), &[], |server, _| {
+        let response = server.get("/x")?;
+        ensure!(response.status == 502 && response.text().contains("502.5"), "{}", response.describe());
+        server.wait_output("/nonexistent/program", seconds(3))
+    })
+}
+
+fn plain_page() -> Outcome {
+    let puppet = Puppet::new().variable("PUPPET_EXIT", "7").attribute("disableStartUpErrorPage", "true");
+    serve(&puppet, &[], |server, _| {
+        let response = server.get("/x")?;
+        ensure!(response.status == 502 && response.text().contains("502.3"), "{}", response.describe());
+        ensure!(!response.text().contains("502.5"), "{}", response.describe());
+        Ok(())
+    })
+}
+
+/// `app.Run("http://...")` in an app's code wins over what it is told.
+fn elsewhere() -> Outcome {
+    let puppet = Puppet::new().variable("PUPPET_LISTEN", "wrong").attribute("startupTimeLimit", "2");
+    serve(&puppet, &[], |server, record| {
+        let response = server.get("/x")?;
+        ensure!(response.status == 502 && response.text().contains("502.5"), "{}", response.describe());
+        ensure!(record.requests().is_empty(), "a request went to another port");
+        let text = std::fs::read_to_string(record_path(server)?)?;
+        let address =
+            text.lines().find_map(|line| line.split(" listening ").nth(1)).context("no listener")?;
+        let port = address.rsplit(':').next().context("no port")?.to_owned();
+        server.wait_output(&port, seconds(3)).context("the port where it listens is not named")
+    })
+}
+
+/// The record's place, as the app was told: it is in the server's table of variables' folder.
+fn record_path(server: &Server) -> Outcome<std::path::PathBuf> {
+    let output = server.output();
+    let line =
+        output.lines().find(|line| line.trim_start().starts_with("folder")).context("no folder line")?;
+    let folder = line.split_ascii_whitespace().nth(1).context("no folder")?;
+    Ok(std::path::Path::new(folder).join("record"))
+}
+
+fn last_words() -> Outcome {
+    let puppet = Puppet::new()
+        .variable("PUPPET_PRINT", "text:the reason of it all;token")
+        .variable("PUPPET_EXIT", "3");
+    serve(&puppet, &[], |server, _| {
+        let response = server.get("/x")?;
+        server.wait_output("the reason of it all", seconds(3))?;
+        let output = server.output();
+        let token = output.lines().find_map(|line| line.split_once("token ")?.1.split_once(" end"));
+        let (token, _) = token.context("the line with the token is missing")?;
+        ensure!(!token.bytes().any(|byte| byte.is_ascii_hexdigit()), "the token is told: {token}");
+        ensure!(!response.text().contains("the reason of it all"), "visitors are told what the app prints");
+        Ok(())
+    })
+}
+
+fn slow() -> Outcome {
+    serve(&Puppet::new().variable("PUPPET_START_DELAY", "2500"), &[], |server, record| {
+        let start = now();
+        app(server)?;
+        let took = start.elapsed();
+        ensure!(took > seconds(2) && took < seconds(6), "took {took:?}");
+        ensure!(record.starts().len() == 1, "{:?}", record.starts());
+        Ok(())
+    })
+}
+
+fn rate() -> Outcome {
+    serve(&Puppet::new(), &[], |server, record| {
+        let start = now();
+        while start.elapsed() < seconds(4) {
+            let response = server.get("/x")?;
+            if let (200, Some(pid)) = (response.status, response.pid()) {
+                // It may have been killed a moment ago, with its answer still on the way.
+                let _ = process::signal(pid, Signal::KILL);
+            }
+        }
+        let starts = record.starts().len();
+        ensure!((4..=10).contains(&starts), "{starts} starts in 4 s");
+        Ok(())
+    })
+}
+
+fn places() -> Outcome {
+    for (name, value) in [
+        ("PUPPET_LISTEN", "v6"),
+        ("PUPPET_LISTEN", "any"),
+        ("PUPPET_LISTEN", "any6"),
+        ("PUPPET_LISTEN", "both"),
+        ("PUPPET_FORK", "setsid"),
+        ("PUPPET_FORK", "child"),
+    ] {
+        serve(&Puppet::new().variable(name, value), &[], |server, _| {
+            let pid = app(server)?;
+            ensure!(app(server)? == pid, "another process");
+            server.stop(seconds(10))?;
+            ensure!(process::living(pid).is_none(), "the app still runs");
+            Ok(())
+        })
+        .context(format!("{name}={value}"))?;
+    }
+    Ok(())
+}
+
+fn launcher() -> Outcome {
+    serve(&Puppet::new().variable("PUPPET_FORK", "setsid"), &[], |server, record| {
+        let pid = app(server)?;
+        e2e::pause(1500);
+        ensure!(app(server)? == pid, "started anew although its listener lives");
+        ensure!(record.starts().len() == 1, "{:?}", record.starts());
+        process::signal(pid, Signal::KILL)?;
+        ensure!(app(server)? != pid, "the dead process answered");
+        Ok(())
+    })
+}

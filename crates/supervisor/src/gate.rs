@@ -148,24 +148,37 @@ mod model {
     }
 
     #[test]
-    fn the_last_shard_says_empty_once() {
+    fn empty_is_said_once_when_nobody_is_behind_any_shard() {
         loom::model(|| {
             let (gates, mut receiver) = gates(2);
-            let requests: Vec<_> = gates
-                .iter()
-                .map(|gate| {
-                    let gate = Arc::clone(gate);
-                    loom::thread::spawn(move || drop(gate.enter()))
+            let inside = [0, 1].map(|_| ModelArc::new(AtomicBool::new(false)));
+            let requests = [0, 1].map(|shard: usize| {
+                let (gate, inside) = (Arc::clone(&gates[shard]), ModelArc::clone(&inside[shard]));
+                loom::thread::spawn(move || {
+                    if let Some(lease) = gate.enter() {
+                        inside.store(true, Ordering::SeqCst);
+                        inside.store(false, Ordering::SeqCst);
+                        drop(lease);
+                    }
                 })
-                .collect();
+            });
             for gate in &gates {
                 gate.close();
                 gate.close();
             }
+            let said = receiver.try_recv().is_ok();
+            assert!(
+                !said || !inside.iter().any(|inside| inside.load(Ordering::SeqCst)),
+                "empty with somebody inside"
+            );
             for request in requests {
                 request.join().expect("a request's thread does not panic");
             }
-            assert_empty_once(&mut receiver);
+            if said {
+                assert!(receiver.try_recv().is_err(), "empty was said twice");
+            } else {
+                assert_empty_once(&mut receiver);
+            }
         });
     }
 }

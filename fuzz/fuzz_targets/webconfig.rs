@@ -1,0 +1,46 @@
+//! web.config: no input panics, and there is a plan exactly when nothing is an error.
+
+#![no_main]
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use config::{Files, Input, Kind, Severity};
+use libfuzzer_sys::fuzz_target;
+
+/// A folder with an app and one web.config.
+struct OneFolder<'a>(&'a [u8]);
+
+impl Files for OneFolder<'_> {
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        match path.to_str()? {
+            "/srv/app" => Some(Kind::Folder),
+            "/srv/app/web" => Some(Kind::File { executable: true }),
+            "/srv/app/web.dll" | "/srv/app/web.config" => Some(Kind::File { executable: false }),
+            _ => None,
+        }
+    }
+
+    fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+        // What is no web.config gets the same bytes: the runtimeconfig's reader is worth a visit too.
+        let _ = path;
+        Ok(self.0[..self.0.len().min(at_most)].to_owned())
+    }
+
+    fn list(&self, folder: &Path) -> Vec<String> {
+        let names: &[&str] = if folder == Path::new("/srv/app") { &["web.config", "web.dll", "web"] } else { &[] };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn real(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let environment = vec![("HOME".into(), "/home/ann".into()), ("PATH".into(), "/usr/bin".into())];
+    let input = Input { folder: "/srv/app".into(), descriptors: 1024, environment, ..Input::default() };
+    let loaded = config::load(&input, &OneFolder(data));
+    let error = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    assert_eq!(loaded.plan.is_none(), error);
+});

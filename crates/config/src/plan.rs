@@ -53,7 +53,7 @@ pub struct AppPlan {
     pub handler: Handler,
     /// What to run.
     pub program: Program,
-    /// Variables from web.config and `--env`, expanded, at most one per name without regard to case (the
+    /// Variables from web.config (expanded) and `--env` (as given), at most one per name without regard to case (the
     /// last one wins and gives the spelling); `--env` beats web.config. `%HTTP_PLATFORM_PORT%` and
     /// `%ASPNETCORE_PORT%` stand in the values until a start knows the port. Names that the pairing owns
     /// (PORT, TOKEN, APPL_PATH, IIS_*, URLS, HTTP_PLATFORM_PORT) are not in here.

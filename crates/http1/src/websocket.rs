@@ -27,8 +27,6 @@ enum Place {
         length: u64,
     },
     Payload(u64),
-    /// A length that no frame has; no boundary is ever found again.
-    Lost,
 }
 
 /// Follows one direction of a tunnel.
@@ -106,10 +104,6 @@ impl FrameTracker {
                 taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 behind_header(left - taken as u64)
             }
-            Place::Lost => {
-                taken = bytes.len();
-                Place::Lost
-            }
         };
         self.closed |= self.closing && self.place == Place::Boundary;
         &bytes[taken..]
@@ -117,12 +111,7 @@ impl FrameTracker {
 }
 
 fn behind_length(length: u64, masked: bool) -> Place {
-    match (length, masked) {
-        // The most significant bit must be 0 (RFC 6455 §5.2).
-        (0x8000_0000_0000_0000.., _) => Place::Lost,
-        (_, true) => Place::Key { bytes: 4, length },
-        (_, false) => behind_header(length),
-    }
+    if masked { Place::Key { bytes: 4, length } } else { behind_header(length) }
 }
 
 fn behind_header(left: u64) -> Place {
@@ -206,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_no_frame_has_is_never_behind_us() {
+    fn a_length_beyond_all_frames_is_never_behind_us() {
         let mut tracker = FrameTracker::default();
-        tracker.advance(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x88, 0]);
+        tracker.advance(&[0x82, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x88, 0]);
         assert!(!tracker.at_boundary() && !tracker.saw_close());
         assert_eq!(tracker.next_boundary_in(&[0; 64]), None);
     }

@@ -65,11 +65,23 @@ pub(super) fn default_child_signal() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Every disposition back to the default and nothing blocked, as a program expects to be started.
+/// Every disposition back to the default and nothing blocked, as a program expects to be started. Not through
+/// the C library: it refuses the two signals that it keeps for its threads, which may be inherited as ignored.
 pub(super) fn default_signals() {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is valid for every signal; numbers that cannot be set are refused with an error.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // The kernel's `struct sigaction`, all zero: SIG_DFL, no flags, nothing masked.
+    let default = [0_u64; 4];
+    let mask_size = size_of::<u64>();
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads a structure of at most this size and writes none; no handler is installed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                mask_size,
+            )
+        };
     }
     set_mask(&[]);
 }

@@ -138,7 +138,8 @@ fn a_failure_is_told_and_the_queue_goes_on_taking() {
     let (path, _) = hear.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!(path, Path::new("/dev/null/logs"));
     queue.push(&vec![0; 2 * LIMIT]);
-    assert_eq!((queue.lock().bytes, queue.lock().dropped), (0, 0));
+    let state = queue.lock();
+    assert_eq!((state.bytes, state.dropped), (0, 0));
 }
 
 #[test]

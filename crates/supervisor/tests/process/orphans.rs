@@ -1,0 +1,72 @@
+//! A server that dies leaves nothing behind, however it dies and whatever its apps did to hide.
+
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+
+use crate::harness::{App, Folder, Outcome, check, none_left, shell, this_binary, trial, unique, wait_for};
+use crate::roles::Outsider;
+
+/// Promised to users.
+const LIMIT: Duration = Duration::from_secs(2);
+const TRIALS: usize = 10;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("kill_9_of_the_server_leaves_no_plain_app", || killed("exec sleep WORD", 1)),
+        trial("kill_9_of_the_server_leaves_no_child_of_a_shell", || killed("sleep WORD; :", 2)),
+        trial("kill_9_of_the_server_leaves_no_daemon", || {
+            killed("setsid sh -c 'setsid sh -c \"sleep WORD; :\" & sleep WORD' & sleep WORD", 5)
+        }),
+        trial("kill_9_of_the_server_leaves_nothing_that_ignores_signals", || {
+            killed("trap '' TERM HUP INT; (trap '' TERM; while :; do sleep WORD; done) & wait; sleep WORD", 3)
+        }),
+        trial("kill_9_of_the_server_leaves_no_tree_that_keeps_forking", || {
+            killed("f() { sleep 0.01; f WORD & }; while :; do (sleep 0.02; : WORD) & sleep 0.01; done", 1)
+        }),
+        trial("the_end_of_the_runtime_leaves_nothing", runtime_ended),
+        trial("a_replaced_binary_does_not_matter", replaced),
+    ]
+}
+
+/// Starts a server whose app runs `script`, waits for `count` processes with its word, kills the server.
+async fn killed(script: &'static str, count: usize) -> Outcome {
+    for _ in 0..TRIALS {
+        let word = unique();
+        let (server, line) = Outsider::start(&this_binary(), &["serve", &script.replace("WORD", &word)])?;
+        check(line.starts_with("Started"), || format!("the server said {line:?}"))?;
+        // The server has the word in its own command line.
+        wait_for(&word, count + 1).await?;
+        server.kill();
+        none_left(&word, LIMIT).await?;
+    }
+    Ok(())
+}
+
+async fn runtime_ended() -> Outcome {
+    let word = unique();
+    let script = format!("setsid sleep {word} & sleep {word}");
+    let ended = std::thread::spawn(move || -> Result<(), String> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        runtime.block_on(async {
+            let mut app = App::start(shell(&script)).map_err(|error| error.to_string())?;
+            app.started().await.map(drop).map_err(|error| format!("{error:?}"))
+        })
+    });
+    ended.join().map_err(|_| "the thread panicked")??;
+    none_left(&word, LIMIT).await
+}
+
+async fn replaced() -> Outcome {
+    let folder = Folder::new()?;
+    let copy = folder.0.join("server");
+    std::fs::copy(this_binary(), &copy)?;
+    let word = unique();
+    let path = copy.to_str().ok_or("a plain path")?;
+    let (server, line) = Outsider::start(path.as_ref(), &["serve", &format!("exec sleep {word}"), "remove"])?;
+    check(line.starts_with("Started"), || format!("the server said {line:?}"))?;
+    check(!copy.exists(), || "it was not removed".to_owned())?;
+    server.kill();
+    none_left(&word, LIMIT).await
+}

@@ -1,0 +1,143 @@
+//! What an app prints: the report, the log file, the token.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use config::StdoutLog;
+use contract::PairingToken;
+use libtest_mimic::Trial;
+use supervisor::process::{Launch, ProcessEvent};
+
+use crate::harness::{App, Folder, Outcome, check, program, same, shell, this_binary, trial};
+use crate::roles::Outsider;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("a_failed_start_is_explained_when_it_is_told", explained),
+        trial("the_token_is_masked_wherever_it_falls", masked),
+        trial("a_log_file_is_named_after_the_app", log_file),
+        trial("a_log_that_cannot_be_does_not_stop_the_app", no_log),
+        trial("a_full_disk_does_not_stop_the_app", full),
+        trial("nothing_is_lost_at_the_end", last_words),
+    ]
+}
+
+async fn explained() -> Outcome {
+    for _ in 0..20 {
+        let mut app = App::start(shell("echo to stdout; echo to stderr >&2; exit 134"))?;
+        app.started().await?;
+        same(format!("{:?}", app.next().await?), "Exited(Code(134))".to_owned())?;
+        let output = app.handle.output();
+        check(output.contains("to stdout\n") && output.contains("to stderr\n"), || {
+            format!("at the exit: {output:?}")
+        })?;
+        app.to_the_end().await?;
+    }
+    Ok(())
+}
+
+fn logged(folder: &Folder) -> StdoutLog {
+    StdoutLog { folder: folder.0.join("logs/deep"), prefix: "stdout".into() }
+}
+
+/// The text of the one log file, once it ends so: it is written by a thread of its own.
+async fn log_text(folder: &Folder, end: &str) -> Result<String, libtest_mimic::Failed> {
+    let mut text = String::new();
+    for _ in 0..500 {
+        let file = fs::read_dir(folder.0.join("logs/deep")).ok().and_then(|mut files| files.next());
+        if let Some(Ok(file)) = file {
+            text = String::from_utf8_lossy(&fs::read(file.path())?).into_owned();
+            if text.ends_with(end) {
+                return Ok(text);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let tail: String = text.chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect();
+    Err(format!("the log does not end with {end:?} but with {tail:?}").into())
+}
+
+async fn masked() -> Outcome {
+    const LINES: usize = 20_000;
+    let folder = Folder::new()?;
+    for token in [PairingToken::generate()?, PairingToken::from_bits([0xAB; 32])] {
+        let log = StdoutLog { prefix: "flood".into(), ..logged(&folder) };
+        let _ = fs::remove_dir_all(&log.folder);
+        let launch = program(&this_binary(), &["flood", token.as_str(), &LINES.to_string()]);
+        let mut app = App::start(Launch { token: token.clone(), stdout_log: Some(log), ..launch })?;
+        app.started().await?;
+        app.to_the_end().await?;
+        let (last, padding) = (LINES - 1, "-".repeat((LINES - 1) % 131));
+        let end = format!("{last}{padding}***\n");
+        let text = log_text(&folder, &end).await?;
+        let report = app.handle.output();
+        check(!text.contains(token.as_str()) && !report.contains(token.as_str()), || {
+            "the token is there".to_owned()
+        })?;
+        check(report.ends_with(&end) && report.chars().count() == 30_000, || {
+            format!("report of {}", report.len())
+        })?;
+        for line in text.lines().filter(|line| !line.starts_with("[falconer: ")) {
+            // A gap may begin and end inside a line.
+            let whole =
+                line.ends_with("***") && line.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+            check(whole || text.contains("[falconer: "), || format!("line {line:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn log_file() -> Outcome {
+    let folder = Folder::new()?;
+    let launch =
+        Launch { stdout_log: Some(logged(&folder)), ..shell("echo out; echo err >&2; sleep 0.1; echo end") };
+    let mut app = App::start(launch)?;
+    let pid = app.started().await?;
+    app.to_the_end().await?;
+    let text = log_text(&folder, "end\n").await?;
+    check(text.contains("out\n") && text.contains("err\n"), || text.clone())?;
+    let file = fs::read_dir(folder.0.join("logs/deep"))?.next().ok_or("no file")??;
+    let name = file.file_name().into_string().map_err(|_| "not text")?;
+    let middle = name.strip_prefix("stdout_").and_then(|rest| rest.strip_suffix(&format!("_{pid}.log")));
+    let stamp =
+        middle.is_some_and(|stamp| stamp.len() == 14 && stamp.bytes().all(|byte| byte.is_ascii_digit()));
+    check(stamp, || format!("{name} for {pid}"))?;
+    same(file.metadata()?.permissions().mode() & 0o777, 0o600)
+}
+
+async fn no_log() -> Outcome {
+    let log = StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into() };
+    let script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end; sleep 0.3";
+    let mut app = App::start(Launch { stdout_log: Some(log), ..shell(script) })?;
+    app.started().await?;
+    let event = app.next().await?;
+    let ProcessEvent::LogFile { path, error } = event else { return Err(format!("{event:?}").into()) };
+    check(path.starts_with("/dev/null/logs") && !error.is_empty(), || format!("{path:?}: {error}"))?;
+    same(app.to_the_end().await?, vec!["Exited(Code(0))".to_owned(), "Gone".to_owned()])?;
+    check(app.handle.output().ends_with("x\nend\n"), || "the end is missing".to_owned())
+}
+
+/// A file-size limit stands for a full disk: ignored as a signal, it fails the write in the same way.
+async fn full() -> Outcome {
+    let folder = Folder::new()?;
+    let (binary, logs) = (this_binary(), folder.0.join("logs"));
+    let script =
+        format!("trap '' XFSZ; ulimit -f 128; exec {} full-disk {}", binary.display(), logs.display());
+    let (_, line) = Outsider::start(Path::new("/bin/sh"), &["-c", &script])?;
+    same(line, "LogFile, then Exited(Code(0)), then Gone".to_owned())
+}
+
+async fn last_words() -> Outcome {
+    for _ in 0..20 {
+        let mut app = App::start(shell("head -c 60000 /dev/zero | tr '\\0' x; printf last >&2; kill -9 $$"))?;
+        app.started().await?;
+        app.to_the_end().await?;
+        let output = app.handle.output();
+        check(output.contains("last") && output.chars().count() == 30_000, || {
+            format!("{} bytes", output.len())
+        })?;
+    }
+    Ok(())
+}

@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// Security row A18: what an app may say about framing, and what else is wrong with its lines.
+    /// What an app must not say about framing, and what else can be wrong with its lines.
     #[test]
     fn faults_of_fields() {
         for (fault, lines) in [

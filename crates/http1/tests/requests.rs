@@ -337,7 +337,7 @@ fn connections_end_or_go_on() {
     }
 }
 
-/// Security row D3: a client's list takes away what is its own, and nothing that the app decides by.
+/// A client's list takes away what is its own, and nothing that the app decides by.
 #[test]
 fn nominated_fields() {
     let nominated = ["X-A", "x-b", "Keep-Alive", "Upgrade", "TE", "MS-ASPNETCORE-TOKEN", "X-Forwarded-For"];

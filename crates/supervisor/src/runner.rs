@@ -26,6 +26,7 @@ use crate::process::environ::{self, Computed};
 use crate::process::ownership::KeptListeners;
 use crate::process::{self, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
+use crate::worker::Worker;
 
 /// Everything that one app needs to run.
 #[derive(Debug)]
@@ -310,9 +311,11 @@ impl Runner {
 
     /// `gone`: nothing of the worker is left, so that whoever holds its port now is somebody else.
     fn evidence(&self, worker: WorkerId, gone: bool) -> Evidence {
+        let never_listened = |one: &Worker| one.id == worker && one.owner.is_none();
+        let asks = gone && self.app.workers().iter().any(never_listened);
         match self.processes.get(&worker) {
             Some(process) => {
-                Evidence { output: process.handle.output(), port_held: gone && is_held(process.port) }
+                Evidence { output: process.handle.output(), port_held: asks && is_held(process.port) }
             }
             None => Evidence::default(),
         }

@@ -1,0 +1,188 @@
+//! Single decisions of the state machine that no invariant of the simulation pins down.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::PortChoice;
+use contract::PairingToken;
+use supervisor::process::Exit;
+use supervisor::{
+    App, AppHandle, DRAIN_LIMIT, Effect, Event, EventId, Evidence, Face, LAUNCH_GRACE, ServingWorker,
+    Settings, Suspicion, WorkerEvent, WorkerId,
+};
+
+struct Case {
+    app: App,
+    now: Instant,
+}
+
+impl Case {
+    fn new(port: PortChoice) -> Self {
+        let settings = Settings {
+            application: "/".to_owned(),
+            folder: "/srv/app".to_owned(),
+            command: "dotnet app.dll".to_owned(),
+            port,
+            instances: 1,
+            always_running: false,
+            startup_time_limit: Duration::from_secs(10),
+            shutdown_time_limit: Duration::from_secs(3),
+        };
+        let mut case = Self { app: App::new(settings), now: now() };
+        assert!(case.step(Event::Tick).is_empty());
+        case
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Effect> {
+        self.app.step(self.now, event)
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Effect> {
+        self.now += time;
+        self.step(Event::Tick)
+    }
+
+    fn worker(&mut self, id: u64, what: WorkerEvent) -> Vec<Effect> {
+        self.step(Event::Worker(WorkerId(id), what))
+    }
+
+    fn wake(&mut self, seen: u64) -> Vec<Effect> {
+        self.step(Event::Wake { seen })
+    }
+
+    fn serve(&mut self, id: u64) {
+        let _ = self.worker(id, WorkerEvent::Launched { port: 5000 });
+        let _ = self.worker(id, WorkerEvent::Started { pid: 1 });
+        let _ = self.worker(id, WorkerEvent::Listening { serving: serving(id) });
+        assert!(matches!(self.app.face(), Face::Up(_)));
+    }
+
+    fn suspect(&mut self, id: u64) -> Vec<Effect> {
+        self.step(Event::Suspect(WorkerId(id), Suspicion::NoListener))
+    }
+}
+
+fn serving(id: u64) -> Arc<ServingWorker> {
+    let token = PairingToken::from_bits([0; PairingToken::LENGTH / 2]);
+    ServingWorker::fixed(WorkerId(id), ([127, 0, 0, 1], 5000).into(), token, 1)
+}
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do; all later ones are computed")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn launched(effects: &[Effect]) -> Vec<u64> {
+    let launch = |effect: &Effect| match effect {
+        Effect::Launch(id) => Some(id.0),
+        _ => None,
+    };
+    effects.iter().filter_map(launch).collect()
+}
+
+fn killed(effects: &[Effect]) -> Vec<u64> {
+    let kill = |effect: &Effect| match effect {
+        Effect::Kill(id) => Some(id.0),
+        _ => None,
+    };
+    effects.iter().filter_map(kill).collect()
+}
+
+fn told(effects: &[Effect]) -> Vec<u16> {
+    let id = |effect: &Effect| match effect {
+        Effect::Report(event) => Some(event.id),
+        _ => None,
+    };
+    effects.iter().filter_map(id).collect()
+}
+
+fn gone() -> WorkerEvent {
+    WorkerEvent::Gone { evidence: Evidence::default() }
+}
+
+#[test]
+fn a_request_that_woke_before_a_failure_it_did_not_know_of_starts_nothing() {
+    let mut case = Case::new(PortChoice::Draw);
+    assert_eq!(launched(&case.wake(0)), [1]);
+    let failed =
+        case.worker(1, WorkerEvent::SpawnFailed { stage: "execve".into(), errno: 2, path: "x".into() });
+    assert_eq!(told(&failed), [1000, 1020]);
+    assert!(matches!(case.app.face(), Face::Failed { start: 1, .. }));
+    assert_eq!(launched(&case.wake(0)), [0; 0]);
+    assert_eq!(launched(&case.wake(1)), [2]);
+    // Those who waited for the first start and look only now still find its end.
+    assert!(matches!(case.app.face(), Face::Starting { start: 2, failed: Some((1, _)) }));
+}
+
+#[test]
+fn waiting_requests_go_before_those_that_linger_on_suspects() {
+    let mut case = Case::new(PortChoice::Draw);
+    let _ = case.wake(0);
+    case.serve(1);
+    assert_eq!(launched(&case.suspect(1)), [2]);
+    case.serve(2);
+    let _ = case.after(Duration::from_secs(2));
+    let effects = case.suspect(2);
+    assert_eq!((launched(&effects), killed(&effects)), (vec![], vec![1]), "the oldest makes room");
+    assert_eq!(launched(&case.worker(1, gone())), [3]);
+}
+
+#[test]
+fn with_a_fixed_port_the_next_worker_waits_for_the_end_of_the_last() {
+    let mut case = Case::new(PortChoice::Fixed(5000));
+    let _ = case.wake(0);
+    case.serve(1);
+    assert_eq!(launched(&case.suspect(1)), [0; 0]);
+    assert!(matches!(case.app.face(), Face::Starting { start: 2, .. }));
+    let effects = case.after(DRAIN_LIMIT);
+    assert_eq!(told(&effects), [EventId::DrainCut.number(), EventId::SentTerminate.number()]);
+    let _ = case.worker(1, WorkerEvent::Exited { exit: Exit::Code(0), evidence: Evidence::default() });
+    assert_eq!(launched(&case.worker(1, gone())), [2]);
+}
+
+#[test]
+fn a_fixed_port_that_is_not_listened_on_is_not_tried_again() {
+    for (port, attempts) in [(PortChoice::Fixed(5000), 1), (PortChoice::Draw, 2)] {
+        let mut case = Case::new(port);
+        let mut launches = case.wake(0);
+        for id in 1..=attempts {
+            assert_eq!(launched(&launches), [id]);
+            let _ = case.worker(id, WorkerEvent::Started { pid: 1 });
+            // Nobody says a word: the machine's own deadline.
+            assert_eq!(killed(&case.after(Duration::from_secs(10) + LAUNCH_GRACE)), [id]);
+            launches = case.worker(id, gone());
+        }
+        assert_eq!(launched(&launches), [0; 0]);
+        let Face::Failed { report, .. } = case.app.face() else { panic!("the start failed") };
+        assert_eq!(u64::from(report.attempts), attempts);
+    }
+}
+
+#[test]
+fn a_launcher_that_ends_while_its_child_listens_is_an_event_line() {
+    let mut case = Case::new(PortChoice::Draw);
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Started { pid: 7 });
+    // Owned by pid 0, which is not the started one.
+    let _ = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+    let effects = case.worker(1, WorkerEvent::Exited { exit: Exit::Code(0), evidence: Evidence::default() });
+    assert_eq!(told(&effects), [EventId::LauncherExited.number()]);
+    assert!(matches!(case.app.face(), Face::Up(_)));
+    assert_eq!(killed(&case.worker(1, WorkerEvent::OwnerGone)), [1]);
+    assert!(matches!(case.app.face(), Face::Asleep { start: 1 }));
+}
+
+#[test]
+fn the_future_of_a_lease_is_small() {
+    let handle = AppHandle::fixed(vec![serving(1)]);
+    let size = std::mem::size_of_val(&handle.lease(0));
+    assert!(size <= 64, "{size} bytes");
+}
+
+#[test]
+fn event_ids_are_the_modules_or_ours_and_each_is_there_once() {
+    let mut ids: Vec<_> = EventId::TABLE.iter().map(|(id, _, _)| id.number()).collect();
+    assert!(ids.is_sorted() && ids.iter().all(|id| (1000..1040).contains(id) || (2000..2100).contains(id)));
+    ids.dedup();
+    assert_eq!(ids.len(), EventId::TABLE.len());
+}

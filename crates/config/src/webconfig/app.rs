@@ -133,8 +133,8 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
         arguments: section.text("arguments"),
         startup_time_limit: section.number("startupTimeLimit", (0, 3600), "the value is in seconds"),
         shutdown_time_limit: section.number("shutdownTimeLimit", (0, 600), "the value is in seconds"),
-        rapid_fails_per_minute: section.number("rapidFailsPerMinute", (0, 100), "10 is the default"),
-        processes_per_application: section.number("processesPerApplication", (1, 100), "1 is the default"),
+        rapid_fails_per_minute: section.rapid_fails(),
+        processes_per_application: section.processes(),
         request_timeout: section.time_span("requestTimeout", most, step),
         stdout_log_enabled: section.boolean("stdoutLogEnabled"),
         stdout_log_file: section.text("stdoutLogFile").filter(|file| !file.value.trim().is_empty()),
@@ -236,6 +236,34 @@ impl Reader<'_, '_, '_> {
     fn time_span(&mut self, name: &str, most: u64, step: u64) -> Option<Spanned<Duration>> {
         let hint = "write hh:mm:ss or d.hh:mm:ss; 00:02:00 is two minutes, 00:00:00 no limit";
         self.checked(name, hint, |text| value::time_span(text, most, step))
+    }
+
+    fn rapid_fails(&mut self) -> Option<Spanned<u64>> {
+        let limit = self.number("rapidFailsPerMinute", (0, 100), "10 is the default");
+        self.not_honoured(
+            limit,
+            "rapidFailsPerMinute",
+            "a crashed app is started again at most twice a second",
+        )
+    }
+
+    fn processes(&mut self) -> Option<Spanned<u64>> {
+        let count = self.number("processesPerApplication", (1, 100), "1 is the default");
+        let several = count.as_ref().is_some_and(|count| count.value > 1);
+        if several {
+            self.not_honoured(count, "processesPerApplication", "one process serves the app")
+        } else {
+            count
+        }
+    }
+
+    /// In the Plan already, and said to be without effect.
+    fn not_honoured(&mut self, value: Option<Spanned<u64>>, name: &str, hint: &str) -> Option<Spanned<u64>> {
+        if let Some(value) = &value {
+            let message = format!("{name} is not honoured by this version");
+            self.report.warning("not-honoured", &value.place, message).hint(hint);
+        }
+        value
     }
 
     fn startup_retry_count(&mut self) {

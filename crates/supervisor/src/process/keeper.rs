@@ -216,17 +216,19 @@ impl Keeper {
 
     /// What the fork tells: nothing before its end means that the program runs.
     fn take_failure(&mut self) {
-        let Some(failures) = self.failures.take() else { return };
+        let Some(failures) = &self.failures else { return };
         let mut message = vec![0; 8192];
-        match rustix::io::read(&failures, &mut message) {
-            Err(Errno::AGAIN | Errno::INTR) => self.failures = Some(failures),
+        let read = rustix::io::read(failures, &mut message);
+        if matches!(read, Err(Errno::AGAIN | Errno::INTR)) {
+            return;
+        }
+        self.failures = None;
+        match read {
             Ok(length) if length > 0 => {
                 self.failed = true;
                 send(&message[..length]);
             }
-            Ok(_) | Err(_) => {
-                send(&Reply::Started { pid: self.app.as_raw_nonzero().get().unsigned_abs() }.write())
-            }
+            _ => send(&Reply::Started { pid: self.app.as_raw_nonzero().get().unsigned_abs() }.write()),
         }
     }
 

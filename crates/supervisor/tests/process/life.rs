@@ -116,17 +116,13 @@ async fn keeper_signals() -> Outcome {
 }
 
 async fn keeper_killed() -> Outcome {
-    let mut app = App::start(shell("sleep 1000"))?;
+    let word = unique();
+    let mut app = App::start(shell(&format!("exec sleep {word}")))?;
     let pid = app.started().await?;
+    wait_for(&word, 1).await?;
     signal(stat(pid, 4).ok_or("no parent")?, Signal::KILL)?;
     same(app.to_the_end().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])?;
-    for _ in 0..100 {
-        if stat(pid, 4).is_none() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Err(format!("the app {pid} outlived its keeper").into())
+    none_left(&word, Duration::from_secs(1)).await
 }
 
 async fn many() -> Outcome {

@@ -60,7 +60,7 @@ fn started(launch: Launch) -> Outcome<(Folder, Server, String)> {
     let (folder, options) = launch.prepare()?;
     let mark = format!("E2E_MARK={}", unique());
     let server = Server::start(&options.arg("--env").arg(&mark))?;
-    let response = server.get("/x")?;
+    let response = server.get("/")?;
     crate::ensure!(response.status == 200, "{}\n{}", response.describe(), server.output());
     crate::ensure!(!process::marked(&mark).is_empty(), "no process carries {mark}");
     Ok((folder, server, mark))

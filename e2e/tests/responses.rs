@@ -24,11 +24,18 @@ enum Expect {
 }
 
 struct Row {
-    name: &'static str,
+    name: String,
     /// Orders to the puppet.
     script: String,
     method: &'static str,
     expect: Expect,
+}
+
+impl Row {
+    /// Whether the backend sends nothing at all.
+    fn silent(&self) -> bool {
+        !self.script.contains("raw:")
+    }
 }
 
 /// What the puppet sends, as an order.
@@ -36,14 +43,16 @@ pub(crate) fn raw(bytes: impl AsRef<[u8]>) -> String {
     format!("raw:{}", hex::encode(bytes.as_ref()))
 }
 
-fn get(name: &'static str, script: String, expect: Expect) -> Row {
-    Row { name, script, method: "GET", expect }
+fn get(name: &str, script: String, expect: Expect) -> Row {
+    Row { name: name.to_owned(), script, method: "GET", expect }
 }
 
 fn main() -> ExitCode {
     let rows = [bad_heads(), bad_bodies(), informational()];
     let suite = rows.into_iter().flatten().fold(Suite::new(), |suite, row| {
-        suite.test(row.name, move || serve(&Puppet::new(), &[], |server, record| check(&row, server, record)))
+        suite.test(row.name.clone(), move || {
+            serve(&Puppet::new(), &[], |server, record| check(&row, server, record))
+        })
     });
     good::add(suite).run()
 }
@@ -90,14 +99,18 @@ fn bad_heads() -> Vec<Row> {
         format!("{};repeat:16000:{line};{}", raw("HTTP/1.1 200 OK\r\n"), raw("Content-Length: 0\r\n\r\n")),
         Expect::Gateway,
     ));
-    all.push(get("A18 closed before a byte", "close".to_owned(), Expect::Gateway));
-    all.push(get("A18 reset before a byte", "reset".to_owned(), Expect::Gateway));
+    for script in ["close", "reset", "abort"] {
+        for (method, name) in
+            [("GET", format!("A18 {script} before a byte")), ("POST", format!("A18 {script}, POST"))]
+        {
+            all.push(Row { name, script: script.to_owned(), method, expect: Expect::Gateway });
+        }
+    }
     all.push(get(
         "A18 closed in the head",
         format!("{};close", raw("HTTP/1.1 200 OK\r\nX: y")),
         Expect::Gateway,
     ));
-    all.push(get("A18 crash before a byte", "abort".to_owned(), Expect::Gateway));
     all
 }
 
@@ -175,13 +188,13 @@ fn informational() -> Vec<Row> {
             Expect::Whole(200, "hello"),
         ),
         Row {
-            name: "HEAD with a length",
+            name: "HEAD with a length".to_owned(),
             script: raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
             method: "HEAD",
             expect: Expect::Whole(200, ""),
         },
         Row {
-            name: "HEAD with chunked",
+            name: "HEAD with chunked".to_owned(),
             script: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
             method: "HEAD",
             expect: Expect::Whole(200, ""),
@@ -202,8 +215,10 @@ fn check(row: &Row, server: &Server, record: &Record) -> Outcome {
     let mut other = server.client()?;
     let next = other.get("/next").context("the next request")?;
     ensure!(next.value("target").as_deref() == Some("/next"), "the next request got {}", next.describe());
-    let again = record.requests().iter().filter(|request| request.target() == "/row").count();
-    ensure!(again == 1, "the request was sent {again} times");
+    let sent = record.requests().iter().filter(|request| request.target() == "/row").count();
+    // A method that is safe (RFC 9110 §9.2.1) may be sent once more when nothing at all came back.
+    let most = if row.method == "POST" || !row.silent() { 1 } else { 2 };
+    ensure!((1..=most).contains(&sent), "the request was sent {sent} times");
     Ok(())
 }
 

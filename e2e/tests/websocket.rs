@@ -134,14 +134,24 @@ fn close_codes(server: &mut Server, record: &Record) -> Outcome {
         socket.send(Message::text(format!("close {code} the reason")))?;
         let (came, reason) = close_code(socket.read()?)?;
         ensure!(u16::from(came) == code && reason == "the reason", "{came:?} {reason} for {code}");
+        finish(&mut socket)?;
         let mut socket = open(server, "/ws")?;
         socket.close(Some(tungstenite::protocol::CloseFrame { code: code.into(), reason: "bye".into() }))?;
         let (came, _) = close_code(socket.read()?)?;
         ensure!(u16::from(came) == code, "{came:?} for {code}");
+        finish(&mut socket)?;
         // One line for the answer to the app's own close, one for the client's.
         record.wait_count("closed", 2 * (number + 1), seconds(5))?;
     }
     Ok(())
+}
+
+/// The closing handshake is answered by the next read, which then sees the end of the connection.
+fn finish(socket: &mut Socket) -> Outcome {
+    match socket.read() {
+        Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) => Ok(()),
+        other => e2e::fail!("after the closing handshake came {other:?}"),
+    }
 }
 
 fn masked_text(text: &[u8]) -> Vec<u8> {

@@ -12,8 +12,12 @@ struct Bad {
 const BAD: &[Bad] = &[
     Bad { name: "it ends with code 7", variables: &[("PUPPET_EXIT", "7")], said: &["7"] },
     Bad { name: "it ends with code 0", variables: &[("PUPPET_EXIT", "0")], said: &["0"] },
-    Bad { name: "it ends with code 150", variables: &[("PUPPET_EXIT", "150")], said: &["150", "framework"] },
-    Bad { name: "it crashes", variables: &[("PUPPET_CRASH", "1")], said: &["134"] },
+    Bad {
+        name: "it ends with code 150",
+        variables: &[("PUPPET_EXIT", "150")],
+        said: &["150", "not installed"],
+    },
+    Bad { name: "it crashes", variables: &[("PUPPET_CRASH", "1")], said: &["SIGABRT"] },
     Bad { name: "it never listens", variables: &[("PUPPET_LISTEN", "none")], said: &["listen"] },
 ];
 

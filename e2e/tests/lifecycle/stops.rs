@@ -139,6 +139,8 @@ fn starting() -> Outcome {
         client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")?;
         record.wait_count("start", 1, seconds(5))?;
         server.signal(Signal::TERM)?;
+        // Two signals at once are one.
+        server.wait_output("SIGTERM", seconds(3))?;
         server.signal(Signal::TERM)?;
         ends(server, seconds(5))?;
         let pid = record.starts().first().context("no start")?.pid;

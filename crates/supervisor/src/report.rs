@@ -237,13 +237,15 @@ impl Settings {
 
     pub(crate) fn shut_down(&self, worker: &Worker) -> AppEvent {
         let pid = worker.pid.unwrap_or_default();
+        let listening = if worker.owner.is_some() { "listening" } else { "told to listen" };
         let mut event = EventId::ShutDown.says(format!(
-            "{} shut down process with Id '{pid}' listening on port '{}'",
+            "{} shut down process with Id '{pid}' {listening} on port '{}'",
             self.subject(),
             worker.port
         ));
         match (worker.told, worker.exit) {
-            (Some(Means::Terminate), None) | (Some(Means::Kill(_)), _) => event.message.push('.'),
+            (Some(Means::Terminate), None) => event.message.push('.'),
+            (Some(Means::Kill(_)), _) => event.message.push_str("; it was killed."),
             (Some(Means::Terminate), Some(exit)) => {
                 let _ = write!(event.message, "; it {}.", failures::exit_in_words(exit));
             }

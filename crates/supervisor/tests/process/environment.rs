@@ -7,9 +7,10 @@ use libtest_mimic::Trial;
 
 use crate::harness::{App, Folder, Outcome, check, command_line, program, same, shell, stat, trial};
 
-pub(crate) fn trials() -> Vec<Trial> {
+pub(crate) fn trials(descriptors: u64) -> Vec<Trial> {
     let root = rustix::process::geteuid().is_root();
     vec![
+        trial("a_server_is_hardened", move || hardened(descriptors)),
         trial("an_app_gets_exactly_what_it_was_given", given),
         trial("an_app_starts_with_nothing_of_ours", surroundings),
         trial("an_app_without_console_prints_nowhere", silent),
@@ -19,13 +20,23 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
+/// `main` has done it, and was told this limit.
+async fn hardened(descriptors: u64) -> Outcome {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+    same(dumpable_behavior()?, DumpableBehavior::NotDumpable)?;
+    same(getrlimit(Resource::Core).current, Some(0))?;
+    let limit = getrlimit(Resource::Nofile);
+    same(limit.current, limit.maximum)?;
+    same(descriptors, limit.current.unwrap_or(u64::MAX))
+}
+
 async fn given() -> Outcome {
     let mut launch = program(Path::new("/usr/bin/env"), &[]);
     let variables = [("A", "1"), ("a", "2"), ("EMPTY", ""), ("WITH", "x=y z\t'")];
     launch.environment = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
     let mut app = App::start(launch)?;
     app.started().await?;
-    app.to_the_end().await?;
+    app.rest().await?;
     same(app.handle.output(), "A=1\na=2\nEMPTY=\nWITH=x=y z\t'\n".to_owned())?;
 
     let mut launch = shell("for word; do echo \"[$word]\"; done; pwd; echo $0");
@@ -34,7 +45,7 @@ async fn given() -> Outcome {
     launch.folder.clone_from(&folder.0);
     let mut app = App::start(launch)?;
     app.started().await?;
-    app.to_the_end().await?;
+    app.rest().await?;
     same(app.handle.output(), format!("[a b]\n[]\n[*]\n{}\nzero\n", folder.0.display()))
 }
 
@@ -66,7 +77,7 @@ async fn surroundings() -> Outcome {
     same((stat(pid, 5), stat(pid, 6)), (Some(pid), stat(pid, 4)))?;
     drop(leak);
     app.handle.kill();
-    app.to_the_end().await.map(drop)
+    app.rest().await.map(drop)
 }
 
 async fn silent() -> Outcome {
@@ -76,7 +87,7 @@ async fn silent() -> Outcome {
     launch.console_redirection = false;
     let mut app = App::start(launch)?;
     app.started().await?;
-    same(app.to_the_end().await?, vec!["Exited(Code(9))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Code(9))".to_owned(), "Gone".to_owned()])?;
     same(app.handle.output(), String::new())
 }
 
@@ -89,7 +100,7 @@ async fn keeper() -> Outcome {
     let status = fs::read_to_string(format!("/proc/{keeper}/status"))?;
     check(status.contains("Threads:\t1\n"), || status.clone())?;
     app.handle.kill();
-    app.to_the_end().await.map(drop)
+    app.rest().await.map(drop)
 }
 
 async fn keeper_environment() -> Outcome {
@@ -114,5 +125,5 @@ async fn keeper_environment() -> Outcome {
         .sum();
     check(private < 1024, || format!("{private} KiB of private memory"))?;
     app.handle.kill();
-    app.to_the_end().await.map(drop)
+    app.rest().await.map(drop)
 }

@@ -27,7 +27,7 @@ async fn failure(launch: Launch) -> Result<(String, i32, String), Failed> {
     let ProcessEvent::SpawnFailed { stage, errno, path } = event else {
         return Err(format!("expected SpawnFailed, came {event:?}").into());
     };
-    same(app.to_the_end().await?, vec!["Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Gone".to_owned()])?;
     Ok((stage, errno, path))
 }
 
@@ -81,7 +81,7 @@ async fn own_path() -> Outcome {
     // The first may not be executed, an empty element is not the app's folder.
     let mut app = App::start(with_path(format!(":/no/such:{root}/a::{root}/b")))?;
     app.started().await?;
-    same(app.to_the_end().await?, vec!["Exited(Code(42))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Code(42))".to_owned(), "Gone".to_owned()])?;
     same(
         failure(with_path(format!("/no/such:{root}/a"))).await?,
         ("execve".to_owned(), libc::EACCES, denied),
@@ -108,7 +108,7 @@ async fn large() -> Outcome {
     launch.environment.extend((0..10).map(|n| (format!("V{n}").into(), "x".repeat(100_000).into())));
     let mut app = App::start(launch)?;
     app.started().await?;
-    app.to_the_end().await?;
+    app.rest().await?;
     let output = app.handle.output();
     check(output.starts_with("100000 100000\n10000"), || output)
 }

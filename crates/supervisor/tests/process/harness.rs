@@ -129,7 +129,7 @@ impl App {
     }
 
     /// The names of all events to the last, without those that were taken already.
-    pub(crate) async fn to_the_end(&mut self) -> Result<Vec<String>, Failed> {
+    pub(crate) async fn rest(&mut self) -> Result<Vec<String>, Failed> {
         let mut seen = Vec::new();
         while !self.gone {
             seen.push(format!("{:?}", self.next().await?));

@@ -37,7 +37,7 @@ async fn exits() -> Outcome {
     for (script, exit) in cases {
         let mut app = App::start(shell(script))?;
         app.started().await?;
-        same(app.to_the_end().await?, vec![format!("Exited({exit})"), "Gone".to_owned()])?;
+        same(app.rest().await?, vec![format!("Exited({exit})"), "Gone".to_owned()])?;
     }
     Ok(())
 }
@@ -49,7 +49,7 @@ async fn terminate() -> Outcome {
     app.started().await?;
     wait_for(&format!("sleep {word}"), 1).await?;
     app.handle.terminate();
-    same(app.to_the_end().await?, vec!["Exited(Code(5))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Code(5))".to_owned(), "Gone".to_owned()])?;
     none_left(&word, Duration::ZERO).await
 }
 
@@ -63,7 +63,7 @@ async fn terminate_orphans() -> Outcome {
     })?;
     check(alive(&word).len() == 1, || "the orphan is gone".to_owned())?;
     app.handle.terminate();
-    same(app.to_the_end().await?, vec!["Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Gone".to_owned()])?;
     none_left(&word, Duration::ZERO).await
 }
 
@@ -73,7 +73,7 @@ async fn terminate_stopped() -> Outcome {
     app.printed("ready").await?;
     signal(pid, Signal::STOP)?;
     app.handle.terminate();
-    same(app.to_the_end().await?, vec!["Exited(Code(6))".to_owned(), "Gone".to_owned()])
+    same(app.rest().await?, vec!["Exited(Code(6))".to_owned(), "Gone".to_owned()])
 }
 
 async fn kill() -> Outcome {
@@ -88,7 +88,7 @@ async fn kill() -> Outcome {
     check(app.soon(Duration::from_millis(300)).await.is_none(), || "it does not ignore SIGTERM".to_owned())?;
     app.handle.kill();
     app.handle.kill();
-    same(app.to_the_end().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])?;
     none_left(&word, Duration::ZERO).await
 }
 
@@ -97,7 +97,7 @@ async fn kill_stopped_keeper() -> Outcome {
     let pid = app.started().await?;
     signal(stat(pid, 4).ok_or("no parent")?, Signal::STOP)?;
     app.handle.kill();
-    same(app.to_the_end().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])
+    same(app.rest().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])
 }
 
 async fn keeper_signals() -> Outcome {
@@ -112,7 +112,7 @@ async fn keeper_signals() -> Outcome {
     check(event.is_none(), || format!("a signal to the keeper led to {event:?}"))?;
     same(stat(pid, 4), Some(keeper))?;
     app.handle.kill();
-    app.to_the_end().await.map(drop)
+    app.rest().await.map(drop)
 }
 
 async fn keeper_killed() -> Outcome {
@@ -121,7 +121,7 @@ async fn keeper_killed() -> Outcome {
     let pid = app.started().await?;
     wait_for(&word, 1).await?;
     signal(stat(pid, 4).ok_or("no parent")?, Signal::KILL)?;
-    same(app.to_the_end().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Signal(9))".to_owned(), "Gone".to_owned()])?;
     none_left(&word, Duration::from_secs(1)).await
 }
 
@@ -129,14 +129,14 @@ async fn many() -> Outcome {
     let spawner = Spawner::start()?;
     let open = || std::fs::read_dir("/proc/self/fd").map(Iterator::count);
     // The first launch opens what the runtime keeps.
-    App::start_with(&spawner, shell("exit 0")).to_the_end().await?;
+    App::start_with(&spawner, shell("exit 0")).rest().await?;
     let (before, began) = (children(), tokio::time::Instant::now());
     let descriptors = open()?;
     let mut apps: Vec<_> =
         (0..50).map(|code| App::start_with(&spawner, shell(&format!("exit {code}")))).collect();
     for (code, app) in apps.iter_mut().enumerate() {
         app.started().await?;
-        same(app.to_the_end().await?, vec![format!("Exited(Code({code}))"), "Gone".to_owned()])?;
+        same(app.rest().await?, vec![format!("Exited(Code({code}))"), "Gone".to_owned()])?;
     }
     check(began.elapsed() < PATIENCE, || format!("50 starts took {:?}", began.elapsed()))?;
     drop(apps);

@@ -21,10 +21,12 @@ fn main() -> ExitCode {
     if let Some(code) = words.next().and_then(|role| roles::play(&role, &words.collect::<Vec<_>>())) {
         return code;
     }
+    // As a server does: everything below must work for a process that nobody may look into.
+    let descriptors = supervisor::process::harden().expect("the system lets a process protect itself");
     let groups = [
         life::trials(),
         failures::trials(),
-        environment::trials(),
+        environment::trials(descriptors),
         orphans::trials(),
         ports::trials(),
         output::trials(),

@@ -33,7 +33,7 @@ async fn explained() -> Outcome {
         check(output.contains("to stdout\n") && output.contains("to stderr\n"), || {
             format!("at the exit: {output:?}")
         })?;
-        app.to_the_end().await?;
+        app.rest().await?;
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ async fn masked() -> Outcome {
         let launch = program(&this_binary(), &["flood", token.as_str(), &LINES.to_string()]);
         let mut app = App::start(Launch { token: token.clone(), stdout_log: Some(log), ..launch })?;
         app.started().await?;
-        app.to_the_end().await?;
+        app.rest().await?;
         let (last, padding) = (LINES - 1, "-".repeat((LINES - 1) % 131));
         let end = format!("{last}{padding}***\n");
         let text = log_text(&folder, &end).await?;
@@ -95,7 +95,7 @@ async fn log_file() -> Outcome {
         Launch { stdout_log: Some(logged(&folder)), ..shell("echo out; echo err >&2; sleep 0.1; echo end") };
     let mut app = App::start(launch)?;
     let pid = app.started().await?;
-    app.to_the_end().await?;
+    app.rest().await?;
     let text = log_text(&folder, "end\n").await?;
     check(text.contains("out\n") && text.contains("err\n"), || text.clone())?;
     let file = fs::read_dir(folder.0.join("logs/deep"))?.next().ok_or("no file")??;
@@ -115,7 +115,7 @@ async fn no_log() -> Outcome {
     let event = app.next().await?;
     let ProcessEvent::LogFile { path, error } = event else { return Err(format!("{event:?}").into()) };
     check(path.starts_with("/dev/null/logs") && !error.is_empty(), || format!("{path:?}: {error}"))?;
-    same(app.to_the_end().await?, vec!["Exited(Code(0))".to_owned(), "Gone".to_owned()])?;
+    same(app.rest().await?, vec!["Exited(Code(0))".to_owned(), "Gone".to_owned()])?;
     check(app.handle.output().ends_with("x\nend\n"), || "the end is missing".to_owned())
 }
 
@@ -133,7 +133,7 @@ async fn last_words() -> Outcome {
     for _ in 0..20 {
         let mut app = App::start(shell("head -c 60000 /dev/zero | tr '\\0' x; printf last >&2; kill -9 $$"))?;
         app.started().await?;
-        app.to_the_end().await?;
+        app.rest().await?;
         let output = app.handle.output();
         check(output.contains("last") && output.chars().count() == 30_000, || {
             format!("{} bytes", output.len())

@@ -42,7 +42,7 @@ async fn listening(app: &mut App) -> Result<(SocketAddr, u32, KeptListeners), Fa
 
 async fn killed(mut app: App) -> Outcome {
     app.handle.kill();
-    app.to_the_end().await.map(drop)
+    app.rest().await.map(drop)
 }
 
 async fn ready() -> Outcome {
@@ -78,7 +78,7 @@ async fn python() -> Outcome {
     app.started().await?;
     listening(&mut app).await?;
     app.handle.terminate();
-    same(app.to_the_end().await?.last().cloned(), Some("Gone".to_owned()))
+    same(app.rest().await?.last().cloned(), Some("Gone".to_owned()))
 }
 
 async fn child_owns() -> Outcome {
@@ -89,7 +89,7 @@ async fn child_owns() -> Outcome {
     let (_, owner, _) = listening(&mut app).await?;
     check(owner != pid, || "the shell cannot own it".to_owned())?;
     app.handle.terminate();
-    let events = app.to_the_end().await?;
+    let events = app.rest().await?;
     check(events.contains(&"OwnerGone".to_owned()), || format!("{events:?}"))
 }
 
@@ -104,7 +104,7 @@ async fn launcher() -> Outcome {
     check(event.is_none(), || format!("the owner lives, but {event:?} came"))?;
     same(ListenerProbe::default().verify(address, &listeners), Ownership::Ours)?;
     signal(owner, Signal::KILL)?;
-    same(app.to_the_end().await?, vec!["OwnerGone".to_owned(), "Gone".to_owned()])
+    same(app.rest().await?, vec!["OwnerGone".to_owned(), "Gone".to_owned()])
 }
 
 async fn exit_first() -> Outcome {
@@ -115,7 +115,7 @@ async fn exit_first() -> Outcome {
         listening(&mut app).await?;
         signal(pid, Signal::KILL)?;
         let expected = ["Exited(Signal(9))", "OwnerGone", "Gone"].map(str::to_owned);
-        same(app.to_the_end().await?, expected.to_vec())?;
+        same(app.rest().await?, expected.to_vec())?;
     }
     Ok(())
 }
@@ -171,7 +171,7 @@ async fn thief_after(host: &str) -> Outcome {
         let thief = Outsider::at(&text)?;
         // Before the supervisor has heard of anything, and after everything is told.
         same(probe.verify(address, &listeners), Ownership::Stranger)?;
-        app.to_the_end().await?;
+        app.rest().await?;
         same(probe.verify(address, &listeners), Ownership::Stranger)?;
         drop(thief);
     }

@@ -26,6 +26,7 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
 /// A server: starts this script, says so, and waits to be killed. With a second word its own binary is removed
 /// before.
 fn serve(script: &str, remove: Option<&str>) {
+    supervisor::process::harden().expect("as a server does");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let spawner = supervisor::process::Spawner::start().expect("a spawner");
@@ -87,7 +88,7 @@ fn full_disk(folder: &str) {
             App::start(supervisor::process::Launch { stdout_log: Some(log), ..harness::shell(script) })
                 .expect("a start");
         app.started().await.map_err(|error| format!("{error:?}")).expect("it starts");
-        let events = app.to_the_end().await.map_err(|error| format!("{error:?}")).expect("it ends");
+        let events = app.rest().await.map_err(|error| format!("{error:?}")).expect("it ends");
         let names: Vec<_> = events.iter().map(|event| event.split(' ').next().unwrap_or_default()).collect();
         say(&format!("{}\n", names.join(", then ")));
     });

@@ -45,7 +45,7 @@ pub enum NoLease {
     Failed(Arc<StartReport>),
     /// Too many wait already: 503.
     QueueFull,
-    /// It waited for twice `startupTimeLimit`: 503.
+    /// It waited for longer than both attempts of a start may take (twice `startupTimeLimit`): 503.
     Deadline,
     /// The server stops: 503.
     Stopped,

@@ -9,14 +9,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use config::{AppPlan, Limits, PortChoice};
 use contract::PairingToken;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::event::{Effect, Event, Evidence, WorkerEvent};
 use crate::face::{Address, ServingWorker, WorkerId};
 use crate::gate::Gate;
@@ -27,6 +27,10 @@ use crate::process::ownership::KeptListeners;
 use crate::process::{self, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
 use crate::worker::Worker;
+
+/// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
+/// answered with what went wrong (502.5) and not with the end of patience (503).
+const VERDICT: Duration = Duration::from_secs(1);
 
 /// Everything that one app needs to run.
 #[derive(Debug)]
@@ -79,7 +83,7 @@ fn start_with(setup: AppSetup, launcher: Launcher) -> (AppHandle, AppControl) {
     let (process, from_process) = unbounded_channel();
     let (commands, from_control) = unbounded_channel();
     let (ended, over) = watch::channel(false);
-    let patience = setup.plan.startup_time_limit * 2;
+    let patience = setup.plan.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
     let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
     let runner = Runner {
         app: App::new(Settings::of(&setup.plan)),

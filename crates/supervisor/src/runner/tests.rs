@@ -281,9 +281,26 @@ async fn a_full_queue_and_an_endless_start_are_answered() {
     let _running = stage.launched().await;
     assert!(matches!(answer(stage.request()).await, Err(NoLease::QueueFull)));
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert!(matches!(answer(first).await, Err(NoLease::Deadline | NoLease::Failed(_))));
-    assert!(begun.elapsed() <= Duration::from_secs(20));
+    // A keeper that says nothing at all, not even after it was killed.
+    assert!(matches!(answer(first).await, Err(NoLease::Deadline)));
+    assert_eq!(begun.elapsed().as_secs(), 21);
     assert_eq!(stage.handle.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_hangs_twice_is_answered_with_the_report() {
+    let mut stage = Stage::new();
+    let begun = tokio::time::Instant::now();
+    let request = stage.request();
+    for _ in 0..2 {
+        let running = stage.launched().await;
+        tokio::time::sleep(running.launch.startup_time_limit).await;
+        running.says(ProcessEvent::Started { pid: 42 });
+        running.says(ProcessEvent::NotListening { why: NotListening::Deadline { elsewhere: Vec::new() } });
+        running.says(ProcessEvent::Gone);
+    }
+    assert_eq!(failure(answer(request).await).attempts, 2);
+    assert!(begun.elapsed() >= Duration::from_secs(20));
 }
 
 #[tokio::test(start_paused = true)]

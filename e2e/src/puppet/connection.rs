@@ -1,7 +1,8 @@
 //! One connection: heads and bodies as they come, recorded before they are answered.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::find::number;
@@ -74,10 +75,20 @@ pub(super) fn serve(stream: TcpStream, number: u32) {
     log::note(number, "end", "");
 }
 
+/// `PUPPET_FIXED`: the whole answer to everything, without a record, for measuring fronts.
+fn fixed() -> Option<&'static [u8]> {
+    static FIXED: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    FIXED.get_or_init(|| crate::find::variable("PUPPET_FIXED").map(|digits| hex::decode(&digits))).as_deref()
+}
+
 impl Wire {
     fn exchange(&mut self) -> io::Result<Then> {
         let Some(end) = self.until(b"\r\n\r\n")? else { return Ok(Then::Close) };
         let bytes: Vec<u8> = self.buffer.drain(..end).collect();
+        if let Some(answer) = fixed() {
+            self.stream.write_all(answer)?;
+            return Ok(Then::GoOn);
+        }
         log::note(self.number, "head", &hex::encode(&bytes));
         let head = Head::read(&bytes);
         match head.value("x-puppet") {

@@ -10,6 +10,7 @@
 //! * `PUPPET_FORK` `setsid`: the listener is a grandchild in a session of its own, whose parents are gone;
 //!   `child`: a child listens while this process waits for it;
 //! * `PUPPET_PRINT` what it prints at its start, see [`print`];
+//! * `PUPPET_FIXED` the one answer to everything (in hex), unrecorded;
 //! * `PUPPET_IDLE` milliseconds after which it closes an idle connection.
 
 mod answer;

@@ -73,6 +73,14 @@ impl Stream {
         }
     }
 
+    /// Whether the peer's system refused what we sent, found at the end of the connection: a reset that came
+    /// behind its FIN.
+    pub(crate) fn was_refused(&self) -> bool {
+        match &*self.0.borrow() {
+            Inner::Tcp(stream) => matches!(stream.take_error(), Ok(Some(_)) | Err(_)),
+        }
+    }
+
     /// Whether an unused connection is still good: neither ended nor has it sent anything unasked.
     /// Costs no system call while nothing has happened.
     pub(crate) fn is_quiet(&self) -> bool {

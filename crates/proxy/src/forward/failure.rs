@@ -25,8 +25,9 @@ pub(crate) enum Broken {
     BadChunk(&'static str),
     /// The request body grew beyond its limit.
     BodyTooLarge,
-    /// The worker closed or reset the connection before anything of a response came.
-    ClosedBeforeResponse,
+    /// The worker closed or reset the connection before anything of a response came. `unread` when its system
+    /// says so: it answers bytes that no process has read, or that come after the end, with a reset.
+    ClosedBeforeResponse { unread: bool },
     /// The worker closed or reset it within the response.
     ClosedWithinResponse,
     /// The worker said and took nothing for requestTimeout.
@@ -45,7 +46,7 @@ impl Broken {
             Self::ClientStalled => Answer::new(408, "the request body did not arrive in time"),
             Self::BadChunk(reason) => Answer::new(400, reason),
             Self::BodyTooLarge => Answer::body_too_large(body_limit),
-            Self::ClosedBeforeResponse | Self::ClosedWithinResponse => {
+            Self::ClosedBeforeResponse { .. } | Self::ClosedWithinResponse => {
                 Answer::bad_gateway("the app closed the connection without an answer")
             }
             Self::UpstreamTimeout => Answer::bad_gateway("the app did not answer in time (requestTimeout)"),

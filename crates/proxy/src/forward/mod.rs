@@ -27,13 +27,11 @@ use crate::thread::Phase;
 
 /// Workers that may turn out to be gone between lease and connection before the client is told.
 const LEASES_MOST: u32 = 8;
-/// Ticks within which the end of a reused connection is taken for its idle end crossing our request; later,
-/// the app had the request in hand.
-const CROSSING_TICKS: u32 = 2;
 
 /// How long the supervisor may take to withdraw a suspected worker, and how often to look; both only on that
 /// rare path.
 const WITHDRAWAL: Duration = Duration::from_secs(5);
+const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Forwards until the last byte of the answer has left.
@@ -56,7 +54,7 @@ pub(crate) async fn forward(
             Ok(upstream) => upstream,
             Err(NoConnection::WorkerGone) => {
                 drop(lease);
-                until_withdrawn(connection, pool.worker.id).await?;
+                until_withdrawn(connection, pool.worker.id, WITHDRAWAL).await?;
                 continue;
             }
             Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
@@ -85,10 +83,14 @@ fn answer(answer: Answer) -> Failure {
 
 /// Waits until the supervisor has heard that this worker is not itself any more; until then, leasing would only
 /// lead back to it.
-async fn until_withdrawn(connection: &Connection, worker: WorkerId) -> Result<(), Failure> {
+async fn until_withdrawn(
+    connection: &Connection,
+    worker: WorkerId,
+    at_most: Duration,
+) -> Result<(), Failure> {
     let app = &connection.thread.app;
     let withdrawn = async {
-        for _ in 0..WITHDRAWAL.as_millis() / LOOK_AGAIN.as_millis() {
+        for _ in 0..at_most.as_millis() / LOOK_AGAIN.as_millis() {
             if app.worker(worker).is_none() {
                 break;
             }
@@ -137,7 +139,6 @@ impl Attempt<'_> {
             request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
             response: ResponseSide::new(thread.buffers.output()),
         };
-        let sent_at = thread.clock.now();
         let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
         self.connection.slot.disarm_all();
         let result = match result {
@@ -145,11 +146,10 @@ impl Attempt<'_> {
             Ok(Outcome::Upgraded) => {
                 Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
             }
-            Err(Broken::ClosedBeforeResponse)
-                if repeatable
-                    && !upstream.answered
-                    && (!pump.request.started() || upstream.reused)
-                    && thread.clock.now() - sent_at <= CROSSING_TICKS =>
+            // No process has read it, so nothing of it was acted on, and it may be sent once more: over a reused
+            // connection whose end crossed our request, or to a worker that was dying.
+            Err(Broken::ClosedBeforeResponse { unread: true })
+                if repeatable && !upstream.answered && (upstream.reused || self.is_dying().await) =>
             {
                 return None;
             }
@@ -159,6 +159,13 @@ impl Attempt<'_> {
         thread.buffers.give_back_output(pump.response.into_own());
         drop(self.lease);
         Some(result)
+    }
+
+    /// Whether the worker is withdrawn within moments: its sockets end before the supervisor can hear of it.
+    async fn is_dying(&self) -> bool {
+        let id = self.pool.worker.id;
+        let withdrawn = until_withdrawn(self.connection, id, DYING).await;
+        withdrawn.is_ok() && self.connection.thread.app.worker(id).is_none()
     }
 
     fn done(&self, pump: &Pump<'_>, upstream: Upstream) -> Next {

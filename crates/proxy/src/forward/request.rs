@@ -45,11 +45,6 @@ impl RequestSide {
         }
     }
 
-    /// Whether a byte of it may have reached the worker.
-    pub(crate) fn started(&self) -> bool {
-        self.outbox.started
-    }
-
     pub(crate) fn into_own(self) -> Vec<u8> {
         self.outbox.into_own()
     }

@@ -149,7 +149,7 @@ impl ResponseSide {
                 self.more_waits = upstream.buffer.is_full();
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(end) => Poll::Ready(self.at_end(end.is_ok())),
+            Poll::Ready(end) => Poll::Ready(self.at_end(end.is_ok(), sides, upstream)),
             // While the request is still on its way, its own side watches the time.
             Poll::Pending if sides.request != Progress::Sending && slot.expired(Wait::Upstream) => {
                 Poll::Ready(Err(Broken::UpstreamTimeout))
@@ -165,7 +165,7 @@ impl ResponseSide {
     }
 
     /// The worker's connection ended, in order or by a reset.
-    fn at_end(&mut self, in_order: bool) -> Result<(), Broken> {
+    fn at_end(&mut self, in_order: bool, sides: Sides<'_>, upstream: &Upstream) -> Result<(), Broken> {
         match self.phase {
             Phase::Body(Source::UntilClose) if in_order => {
                 // What was announced by the end of the connection is chunked for a client that can tell.
@@ -175,7 +175,10 @@ impl ResponseSide {
                 self.phase = Phase::Ended(Outcome::Done);
                 Ok(())
             }
-            Phase::Head => Err(Broken::ClosedBeforeResponse),
+            Phase::Head => {
+                let unread = !in_order || sides.request == Progress::Refused || upstream.stream.was_refused();
+                Err(Broken::ClosedBeforeResponse { unread })
+            }
             Phase::Body(_) | Phase::Ended(_) => Err(Broken::ClosedWithinResponse),
         }
     }
@@ -283,6 +286,8 @@ fn write_end_to_end(head: &ResponseHead, data: &[u8], out: &mut Vec<u8>) {
             | Known::TransferEncoding
             | Known::Te
             | Known::Trailer => false,
+            // RFC 9110 §8.6: not where there can be no content.
+            Known::ContentLength => head.status >= 200 && head.status != 204,
             // 101 and 426 name the protocol there (RFC 9110 §7.8).
             Known::Upgrade => matches!(head.status, 101 | 426),
             _ => !field.nominated,

@@ -21,6 +21,9 @@ use crate::process::{Exit, child, stop};
 
 /// How often the killing looks for children again: an orphan arrives without a signal.
 const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// The same after [`HASTE`] looks: what is left then waits for a device, and no haste ends it.
+const AGAIN_LATER: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const HASTE: u32 = 400;
 
 /// The whole life of a keeper: `main` calls this, and nothing else, when the first argument is `__keep`.
 /// Standard input is the socket to the server, standard output and error are the app's.
@@ -53,6 +56,7 @@ pub fn keep() -> ExitCode {
                 failed: false,
                 heard: true,
                 killing: false,
+                looks: 0,
             }
             .run();
             ExitCode::SUCCESS
@@ -139,6 +143,8 @@ struct Keeper {
     /// The server is still there.
     heard: bool,
     killing: bool,
+    /// For children to kill.
+    looks: u32,
 }
 
 impl Keeper {
@@ -159,6 +165,7 @@ impl Keeper {
                 return;
             }
             if self.killing {
+                self.looks = self.looks.saturating_add(1);
                 stop::kill_children();
             }
         }
@@ -176,7 +183,8 @@ impl Keeper {
             descriptors.push(PollFd::new(failures, PollFlags::IN));
         }
         // An error here is an interruption: looking at everything is harmless, the descriptors do not block.
-        if rustix::event::poll(&mut descriptors, self.killing.then_some(&AGAIN)).is_err() {
+        let again = if self.looks < HASTE { &AGAIN } else { &AGAIN_LATER };
+        if rustix::event::poll(&mut descriptors, self.killing.then_some(again)).is_err() {
             return (false, true, self.failures.is_some());
         }
         let mut ready = descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());

@@ -6,8 +6,7 @@ use memchr::memmem::Finder;
 const MASK: &[u8] = b"***";
 
 /// Masks one stream. A token may be cut anywhere by the reads, so a possible start of one at the end of a
-/// read is held back until it is known what follows; nothing else ever is.
-#[derive(Debug)]
+/// read is held back until it is known what follows; nothing else ever is. Not printable: it holds the token.
 pub(super) struct Masker {
     token: PairingToken,
     finder: Finder<'static>,

@@ -29,6 +29,7 @@ mod watch;
 mod wire;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,7 +47,6 @@ pub use leftovers::{sweep_diagnostics, sweep_diagnostics_in};
 pub use spawn::{ProcessHandle, Spawner};
 
 /// Everything that one start needs; complete, so that the keeper holds no configuration.
-#[derive(Debug)]
 pub struct Launch {
     /// For which worker; comes back with every [`ProcessEvent`].
     pub worker: WorkerId,
@@ -68,6 +68,16 @@ pub struct Launch {
     pub stdout_log: Option<StdoutLog>,
     /// False: the app gets /dev/null for stdout and stderr.
     pub console_redirection: bool,
+}
+
+/// Without arguments and environment, which hold the token and the app's own secrets.
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, program, folder, port, .. } = self;
+        let mut launch = f.debug_struct("Launch");
+        launch.field("worker", worker).field("program", program).field("folder", folder).field("port", port);
+        launch.finish_non_exhaustive()
+    }
 }
 
 /// What happens to a process, in this order (`LogFile` at any time). `Gone` always comes, and nothing follows.

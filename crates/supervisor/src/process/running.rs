@@ -7,6 +7,7 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -19,6 +20,8 @@ use crate::process::{Exit, ProcessEvent, logfile};
 
 /// How long an exit before readiness may wait for the output that explains it.
 const EXPLANATION: Duration = Duration::from_millis(100);
+/// A command is one byte: it is written at once or never.
+const COMMAND: Duration = Duration::from_secs(1);
 /// The end of an owner that is the started process itself is told after its exit status, which follows within
 /// this.
 const STATUS_FOLLOWS: Duration = Duration::from_millis(50);
@@ -93,7 +96,7 @@ impl Running {
         loop {
             match self.woken().await {
                 Woken::Replies => self.replies().await,
-                Woken::Command(command) => self.command(command),
+                Woken::Command(command) => self.command(command).await,
                 Woken::Owner => self.owner_ended(),
                 Woken::Look => self.look(),
                 Woken::Keeper => break,
@@ -130,11 +133,11 @@ impl Running {
         }
     }
 
-    fn command(&self, command: u8) {
+    async fn command(&mut self, command: u8) {
         // A keeper that somebody stopped would never hear it.
         self.keeper.resume();
-        // The socket has room for thousands of commands; a keeper that has ended needs none.
-        let _ = self.channel.try_write(&[command]);
+        // The socket has room for thousands of commands, and a keeper that has ended needs none.
+        let _ = timeout(COMMAND, self.channel.write_all(&[command])).await;
     }
 
     async fn replies(&mut self) {

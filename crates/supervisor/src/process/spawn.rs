@@ -92,7 +92,7 @@ impl Spawner {
 }
 
 /// Ends the process when the thread that holds this unwinds.
-pub(super) struct AbortOnPanic;
+struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

@@ -16,7 +16,7 @@ use crate::process::logfile::Queue;
 use crate::process::output::{Ends, Output};
 use crate::process::reap::Watched;
 use crate::process::running::Running;
-use crate::process::spawn::{AbortOnPanic, Commands, Spawner};
+use crate::process::spawn::{Commands, Spawner};
 use crate::process::{Launch, ProcessEvent, wire};
 
 /// A keeper reads its order at once; one that does not is broken.
@@ -71,9 +71,13 @@ pub(super) fn start(spawner: Spawner, launch: Launch, commands: Commands, teller
                 Follow { launch, commands, teller, queue, output: output.clone(), launched },
                 ends,
             );
+            let task = tokio::spawn(follow);
+            // A worker that nobody follows any more is worse than no server. Asked of the task, not in its
+            // destructor: that also runs when somebody else's panic takes the runtime down.
             tokio::spawn(async move {
-                let _end = AbortOnPanic;
-                follow.await;
+                if task.await.is_err_and(|error| error.is_panic()) {
+                    std::process::abort();
+                }
             });
             output
         }

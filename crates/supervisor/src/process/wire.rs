@@ -21,7 +21,9 @@ const LARGEST: usize = 64 << 20;
 const PREFIX: usize = 4;
 
 /// What the keeper needs to know, ready for `execve`.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// Printable in tests alone: the environment holds the token.
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 pub(super) struct Order {
     /// The server's process id: a keeper with another parent has been orphaned.
     pub(super) parent: u32,

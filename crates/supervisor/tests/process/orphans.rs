@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("kill_9_of_the_server_leaves_no_tree_that_keeps_forking", || {
             killed("f() { sleep 0.01; f WORD & }; while :; do (sleep 0.02; : WORD) & sleep 0.01; done", 1)
         }),
+        trial("kill_9_of_the_server_in_the_middle_of_a_start_leaves_nothing", killed_while_starting),
         trial("the_end_of_the_runtime_leaves_nothing", runtime_ended),
         trial("a_replaced_binary_does_not_matter", replaced),
     ]
@@ -37,6 +38,18 @@ async fn killed(script: &'static str, count: usize) -> Outcome {
         check(line.starts_with("Started"), || format!("the server said {line:?}"))?;
         // The server has the word in its own command line.
         wait_for(&word, count + 1).await?;
+        server.kill();
+        none_left(&word, LIMIT).await?;
+    }
+    Ok(())
+}
+
+async fn killed_while_starting() -> Outcome {
+    for micros in (0..40).map(|step| step * 700) {
+        let word = unique();
+        let script = format!("setsid sleep {word} & sleep {word}");
+        let (server, _) = Outsider::start(&this_binary(), &["serve-many", &script])?;
+        tokio::time::sleep(Duration::from_micros(micros)).await;
         server.kill();
         none_left(&word, LIMIT).await?;
     }

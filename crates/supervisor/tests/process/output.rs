@@ -60,7 +60,8 @@ async fn log_text(folder: &Folder, end: &str) -> Result<String, libtest_mimic::F
 }
 
 async fn masked() -> Outcome {
-    const LINES: usize = 20_000;
+    // Less than a mebibyte, so that nothing is dropped however slow the disk is.
+    const LINES: usize = 6000;
     let folder = Folder::new()?;
     for token in [PairingToken::generate()?, PairingToken::from_bits([0xAB; 32])] {
         let log = StdoutLog { prefix: "flood".into(), ..logged(&folder) };
@@ -79,12 +80,9 @@ async fn masked() -> Outcome {
         check(report.ends_with(&end) && report.chars().count() == 30_000, || {
             format!("report of {}", report.len())
         })?;
-        for line in text.lines().filter(|line| !line.starts_with("[falconer: ")) {
-            // A gap may begin and end inside a line.
-            let whole =
-                line.ends_with("***") && line.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-            check(whole || text.contains("[falconer: "), || format!("line {line:?}"))?;
-        }
+        let expected: String =
+            (0..LINES).map(|line| format!("{line}{}***\n", "-".repeat(line % 131))).collect();
+        check(text == expected, || "lines are missing or changed".to_owned())?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
     match role.to_str()? {
         "__keep" => return Some(supervisor::keep()),
         "serve" => serve(words[0], words.get(1).copied()),
+        "serve-many" => serve_many(words[0]),
         "listen" => listen(&words),
         "listen-again" => listen_again(words[0]),
         "full-disk" => full_disk(words[0]),
@@ -36,6 +37,22 @@ fn serve(script: &str, remove: Option<&str>) {
         let mut app = App::start_with(&spawner, harness::shell(script));
         let event = app.next().await.map_err(|error| format!("{error:?}")).expect("an event");
         say(&format!("{event:?}\n"));
+        std::future::pending::<()>().await;
+    });
+}
+
+/// A server that starts one app after the other, to be killed anywhere in between.
+fn serve_many(script: &str) {
+    supervisor::process::harden().expect("as a server does");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let spawner = supervisor::process::Spawner::start().expect("a spawner");
+        say("ready\n");
+        let mut apps = Vec::new();
+        for _ in 0..100 {
+            apps.push(App::start_with(&spawner, harness::shell(script)));
+            tokio::time::sleep(Duration::from_micros(300)).await;
+        }
         std::future::pending::<()>().await;
     });
 }

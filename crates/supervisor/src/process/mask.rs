@@ -109,11 +109,14 @@ mod tests {
 
     #[test]
     fn a_token_after_a_false_start_of_itself_is_masked() {
-        let token = PairingToken::generate().unwrap();
+        // Its first digit comes once, so that no false start can itself be completed by what follows.
+        let mut bits = [0x23; 32];
+        bits[0] = 0xF1;
+        let token = PairingToken::from_bits(bits);
         for length in 1..PairingToken::LENGTH {
             let text = format!("{}{}", &token.as_str()[..length], token.as_str());
             let shown = masked(&token, &[&text.as_bytes()[..length + 3], &text.as_bytes()[length + 3..]]);
-            assert!(!shown.contains(token.as_str()) && shown.ends_with("***"), "{length}: {shown}");
+            assert_eq!(shown, format!("{}***", &token.as_str()[..length]));
         }
     }
 

@@ -47,7 +47,11 @@ async fn terminate() -> Outcome {
     let mut app =
         App::start(shell(&format!("trap 'exit 5' TERM; (exec sleep {word}) & while :; do wait; done")))?;
     app.started().await?;
-    wait_for(&format!("sleep {word}"), 1).await?;
+    // The shell has the word in its script. A copy of it that is not `sleep` yet would lose the signal to the
+    // trap that it inherits.
+    while !alive(&word).into_iter().any(|pid| command_line(pid).starts_with("sleep")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     app.handle.terminate();
     same(app.rest().await?, vec!["Exited(Code(5))".to_owned(), "Gone".to_owned()])?;
     none_left(&word, Duration::ZERO).await

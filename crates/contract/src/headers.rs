@@ -76,15 +76,34 @@ mod tests {
     #[test]
     fn reserved_names_in_every_spelling() {
         for name in [
-            "MS-ASPNETCORE", "mS-ASPNETCORE-f", "MS-ASPNETCOREX", "Ms_AspNetCore_Token", "X-Forwarded-For",
-            "X_Forwarded_Proto", "x-forwarded-anything", "X-Original-URL", "X-ARR-SSL", "X-Client-Cert",
-            "Proxy", "FORWARDED", "X-Real-IP", "x_real_ip", "X-Rewrite-Url",
+            "MS-ASPNETCORE",
+            "mS-ASPNETCORE-f",
+            "MS-ASPNETCOREX",
+            "Ms_AspNetCore_Token",
+            "X-Forwarded-For",
+            "X_Forwarded_Proto",
+            "x-forwarded-anything",
+            "X-Original-URL",
+            "X-ARR-SSL",
+            "X-Client-Cert",
+            "Proxy",
+            "FORWARDED",
+            "X-Real-IP",
+            "x_real_ip",
+            "X-Rewrite-Url",
         ] {
             assert!(is_reserved(name.as_bytes()), "{name}");
         }
         for name in [
-            "Authorization", "Cookie", "X-HTTP-Method-Override", "X-Forwarded", "Proxy-Authorization", "MS-ASP",
-            "X-Client-Certificate", "Forwarded-By", "X-Request-Id",
+            "Authorization",
+            "Cookie",
+            "X-HTTP-Method-Override",
+            "X-Forwarded",
+            "Proxy-Authorization",
+            "MS-ASP",
+            "X-Client-Certificate",
+            "Forwarded-By",
+            "X-Request-Id",
         ] {
             assert!(!is_reserved(name.as_bytes()), "{name}");
         }
@@ -92,7 +111,9 @@ mod tests {
 
     #[test]
     fn hop_by_hop_names_in_every_spelling() {
-        for name in ["Connection", "keep_alive", "TE", "Trailer", "transfer-encoding", "Upgrade", "HTTP2-Settings"] {
+        for name in
+            ["Connection", "keep_alive", "TE", "Trailer", "transfer-encoding", "Upgrade", "HTTP2-Settings"]
+        {
             assert!(is_hop_by_hop(name.as_bytes()), "{name}");
         }
         for name in ["Host", "Cookie", "Content-Length", "Trailers", "Upgrade-Insecure-Requests"] {

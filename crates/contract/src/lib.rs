@@ -11,7 +11,5 @@ mod token;
 
 pub use client::write_forwarded_for;
 pub use env::*;
-pub use headers::{
-    FORWARDED_FOR, FORWARDED_PROTO, PAIRING_TOKEN, REQUEST_ID, is_hop_by_hop, is_reserved,
-};
+pub use headers::{FORWARDED_FOR, FORWARDED_PROTO, PAIRING_TOKEN, REQUEST_ID, is_hop_by_hop, is_reserved};
 pub use token::{NoRandomness, PairingToken};

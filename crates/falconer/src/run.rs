@@ -26,7 +26,12 @@ const NO_RELOAD: u16 = 2103;
 ///
 /// # Errors
 /// When the system refuses what a server needs at its start.
-pub(crate) fn run(plan: Plan, inherited: Vec<(OsString, OsString)>, threads: usize, bound: Bound) -> io::Result<()> {
+pub(crate) fn run(
+    plan: Plan,
+    inherited: Vec<(OsString, OsString)>,
+    threads: usize,
+    bound: Bound,
+) -> io::Result<()> {
     let spawner = Spawner::start()?;
     let printer = Printer::start()?;
     // The control side: one thread, this one.
@@ -81,7 +86,8 @@ fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
     let value = |name: &str| {
         let own = inherited.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
         let set = plan.app.environment.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
-        set.map(|entry| entry.value.clone()).or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
+        set.map(|entry| entry.value.clone())
+            .or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
     };
     value("ASPNETCORE_ENVIRONMENT")
         .or_else(|| value("DOTNET_ENVIRONMENT"))

@@ -9,7 +9,7 @@
 //! * `PUPPET_EXIT` ends with that code instead of listening; `PUPPET_CRASH` aborts;
 //! * `PUPPET_FORK` `setsid`: the listener is a grandchild in a session of its own, whose parents are gone;
 //!   `child`: a child listens while this process waits for it;
-//! * `PUPPET_PRINT` what it prints at its start, see [`print`];
+//! * `PUPPET_PRINT` what it prints at its start, see [`mod@print`];
 //! * `PUPPET_FIXED` the one answer to everything (in hex), unrecorded;
 //! * `PUPPET_IDLE` milliseconds after which it closes an idle connection.
 

@@ -1,5 +1,5 @@
 //! The only place that writes to the terminal. No byte that a client or an app sent gets there unescaped.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the printer")]
+#![expect(clippy::print_stderr, reason = "this is the printer")]
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -53,7 +53,8 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn start() -> std::io::Result<Self> {
         let (lines, queue) = channel();
-        let thread = std::thread::Builder::new().name("printer".to_owned()).spawn(move || write_lines(&queue))?;
+        let thread =
+            std::thread::Builder::new().name("printer".to_owned()).spawn(move || write_lines(&queue))?;
         Ok(Self { lines, thread })
     }
 

@@ -44,10 +44,9 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
         Ok(descriptors) => descriptors,
         Err(error) => return cannot_run(&format!("this process could not be hardened: {error}"), None),
     };
-    let threads = arguments.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        usize::from,
-    );
+    let threads = arguments
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
     let input = match input(arguments, descriptors) {
         Ok(input) => input,
         Err(message) => {

@@ -101,8 +101,9 @@ fn answers(server: &Server, base: &str, ask: &Ask) -> Outcome {
 
 fn request(server: &Server, method: &str, path: &str) -> Outcome<Response> {
     let mut client: Client = server.client()?.patience(seconds(60));
+    let length = if method == "GET" { "" } else { "Content-Length: 0\r\n" };
     client.send(format!(
-        "{method} {path} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: shop.example\r\n{length}Connection: close\r\n\r\n"
     ))?;
     client.response_to(method).context(path)
 }

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let checks: &[(&str, Check)] = &[
         ("the second answer comes from the same process", same_process),
         ("after kill -9 of the app the next request is answered by a new one", new_process),
+        ("after kill -9 a GET that announces an empty body is answered by a new one", new_process_empty_body),
         ("SIGTERM ends with exit code 0 and no SIGKILL", terminate),
         ("SIGINT does the same", interrupt),
         ("SIGTERM before the app was ever started", terminate_idle),
@@ -75,6 +76,18 @@ fn new_process(server: &mut Server, record: &Record) -> Outcome {
         let second = answer(server).context(format!("round {round}"))?;
         ensure!(first != second, "still the process that was killed");
         ensure!(record.starts().len() == round + 1, "{:?}", record.starts());
+    }
+    Ok(())
+}
+
+/// No body is no body, however it is spelled: `Content-Length: 0` must not keep a request from being sent once more.
+fn new_process_empty_body(server: &mut Server, _: &Record) -> Outcome {
+    for round in 1..=3 {
+        let first = answer(server)?;
+        process::signal(first, Signal::KILL)?;
+        let response = server.client()?.get_with("/x", "Content-Length: 0\r\n")?;
+        ensure!(response.status == 200, "round {round}: {}", response.describe());
+        ensure!(response.pid().is_some_and(|pid| pid != first), "round {round}: {}", response.describe());
     }
     Ok(())
 }

@@ -5,7 +5,10 @@
 //! (or another parent) means the server is gone. It has one thread, holds no configuration, and trusts
 //! nothing but that socket.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -17,13 +20,15 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use crate::process::raw::{self, Forked};
 use crate::process::wire::{self, Order, Reply};
-use crate::process::{Exit, child, stop};
+use crate::process::{Exit, child, leftovers, stop};
 
 /// How often the killing looks for children again: an orphan arrives without a signal.
 const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 /// The same after [`HASTE`] looks: what is left then waits for a device, and no haste ends it.
 const AGAIN_LATER: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 const HASTE: u32 = 400;
+/// A tree that keeps forking leaves more dead than are worth remembering.
+const UNCLEAN_MOST: usize = 256;
 
 /// The whole life of a keeper: `main` calls this, and nothing else, when the first argument is `__keep`.
 /// Standard input is the socket to the server, standard output and error are the app's.
@@ -47,6 +52,7 @@ pub fn keep() -> ExitCode {
     }
     match start(&order) {
         Ok((app, failures)) => {
+            let temporary = temporary_folder(&order);
             drop(order);
             Keeper {
                 app,
@@ -57,6 +63,8 @@ pub fn keep() -> ExitCode {
                 heard: true,
                 killing: false,
                 looks: 0,
+                temporary,
+                unclean: Vec::new(),
             }
             .run();
             ExitCode::SUCCESS
@@ -145,6 +153,10 @@ struct Keeper {
     killing: bool,
     /// For children to kill.
     looks: u32,
+    /// Where the app keeps its temporary files.
+    temporary: PathBuf,
+    /// Who ended by a signal, and so could not remove them.
+    unclean: Vec<u32>,
 }
 
 impl Keeper {
@@ -162,6 +174,8 @@ impl Keeper {
                 self.take_failure();
             }
             if self.reap() {
+                // Here and not in the server, which may be the one that died.
+                leftovers::sweep(&self.temporary, &self.unclean);
                 return;
             }
             if self.killing {
@@ -236,7 +250,7 @@ impl Keeper {
                 self.failed = true;
                 send(&message[..length]);
             }
-            _ => send(&Reply::Started { pid: self.app.as_raw_nonzero().get().unsigned_abs() }.write()),
+            _ => send(&Reply::Started { pid: number(self.app) }.write()),
         }
     }
 
@@ -244,8 +258,15 @@ impl Keeper {
     fn reap(&mut self) -> bool {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if pid == self.app => self.app_ended(status),
-                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(Some((pid, status))) => {
+                    if status.signaled() && self.unclean.len() < UNCLEAN_MOST {
+                        self.unclean.push(number(pid));
+                    }
+                    if pid == self.app {
+                        self.app_ended(status);
+                    }
+                }
+                Err(Errno::INTR) => {}
                 Ok(None) => return false,
                 Err(_) => return true,
             }
@@ -265,6 +286,17 @@ impl Keeper {
         };
         send(&Reply::Exited(exit).write());
     }
+}
+
+fn number(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
+}
+
+/// As .NET finds it: the app's TMPDIR, else /tmp.
+fn temporary_folder(order: &Order) -> PathBuf {
+    let set = order.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"TMPDIR="));
+    let set = set.filter(|folder| folder.starts_with(b"/")).unwrap_or(b"/tmp");
+    OsStr::from_bytes(set).into()
 }
 
 fn fail(stage: &str, error: Errno) {

@@ -16,11 +16,21 @@ pub fn sweep_diagnostics(pid: u32) {
 /// Only what belongs to our user is removed, and nothing while a process with this number is alive: it may be
 /// a new one.
 pub fn sweep_diagnostics_in(folder: &Path, pid: u32) {
-    if Path::new(&format!("/proc/{pid}")).exists() {
+    sweep(folder, &[pid]);
+}
+
+/// The same for many processes, with one look at the folder.
+pub(super) fn sweep(folder: &Path, pids: &[u32]) {
+    let us = rustix::process::geteuid().as_raw();
+    let dead = |pid: &&u32| !Path::new(&format!("/proc/{pid}")).exists();
+    let prefixes: Vec<_> = pids
+        .iter()
+        .filter(dead)
+        .flat_map(|pid| [format!("dotnet-diagnostic-{pid}-"), format!("clr-debug-pipe-{pid}-")])
+        .collect();
+    if prefixes.is_empty() {
         return;
     }
-    let us = rustix::process::geteuid().as_raw();
-    let prefixes = [format!("dotnet-diagnostic-{pid}-"), format!("clr-debug-pipe-{pid}-")];
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let left = name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));

@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             killed("f() { sleep 0.01; f WORD & }; while :; do (sleep 0.02; : WORD) & sleep 0.01; done", 1)
         }),
         trial("kill_9_of_the_server_in_the_middle_of_a_start_leaves_nothing", killed_while_starting),
+        trial("what_a_killed_app_left_in_its_temporary_folder_goes", leftovers),
         trial("the_end_of_the_runtime_leaves_nothing", runtime_ended),
         trial("a_replaced_binary_does_not_matter", replaced),
     ]
@@ -52,6 +53,32 @@ async fn killed_while_starting() -> Outcome {
         tokio::time::sleep(Duration::from_micros(micros)).await;
         server.kill();
         none_left(&word, LIMIT).await?;
+    }
+    Ok(())
+}
+
+async fn leftovers() -> Outcome {
+    let folder = Folder::new()?;
+    let place = folder.0.display();
+    let script = format!(
+        "touch {place}/dotnet-diagnostic-$$-1-socket {place}/clr-debug-pipe-$$-1-in {place}/mine-$$-; echo ready; exec sleep 1000"
+    );
+    for by_somebody_else in [false, true] {
+        let mut launch = shell(&script);
+        launch.environment.push(("TMPDIR".into(), folder.0.clone().into()));
+        let mut app = App::start(launch)?;
+        let pid = app.started().await?;
+        app.printed("ready").await?;
+        let left = || std::fs::read_dir(&folder.0).map(Iterator::count);
+        check(left()? == 3, || format!("{pid} made no files"))?;
+        if by_somebody_else {
+            crate::harness::signal(pid, rustix::process::Signal::KILL)?;
+        } else {
+            app.handle.kill();
+        }
+        app.rest().await?;
+        check(left()? == 1, || format!("{} files are left", left().unwrap_or(0)))?;
+        std::fs::remove_file(folder.0.join(format!("mine-{pid}-")))?;
     }
     Ok(())
 }

@@ -2,14 +2,14 @@
 //!
 //! The only reader of `cargo metadata`; the checks see [`Metadata`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::command::Call;
 
-/// Every package of the lock file and who uses whom.
+/// Every package that some build of ours uses, and who uses whom.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
@@ -49,7 +49,7 @@ impl Metadata {
     pub(crate) fn load() -> Result<Self, String> {
         let text = Call::cargo(&["metadata", "--format-version", "1"]).capture()?;
         let value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
-        Self::read(&value)
+        Self::read(&value, &used_packages()?)
             .ok_or_else(|| "cargo metadata prints a shape that this tool does not know".to_owned())
     }
 
@@ -58,21 +58,24 @@ impl Metadata {
         self.packages.iter().filter(|package| package.member)
     }
 
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: &Value, used: &HashSet<String>) -> Option<Self> {
         let members = value["workspace_members"].as_array()?;
         let mut index = HashMap::new();
         let mut packages = Vec::new();
         for package in value["packages"].as_array()? {
-            index.insert(package["id"].as_str()?, packages.len());
-            packages.push(Package::read(package, members.contains(&package["id"]))?);
+            let read = Package::read(package, members.contains(&package["id"]))?;
+            if used.contains(&key(&read.name, &read.version)) {
+                index.insert(package["id"].as_str()?, packages.len());
+                packages.push(read);
+            }
         }
         let mut built = Vec::new();
         for node in value["resolve"]["nodes"].as_array()? {
-            let from = *index.get(node["id"].as_str()?)?;
+            let Some(&from) = index.get(node["id"].as_str()?) else { continue };
             for dependency in node["deps"].as_array()? {
-                if dependency["dep_kinds"].as_array()?.iter().any(is_built) {
-                    built.push((from, *index.get(dependency["pkg"].as_str()?)?));
-                }
+                let to = index.get(dependency["pkg"].as_str()?);
+                let is_built = dependency["dep_kinds"].as_array()?.iter().any(is_built);
+                built.extend(to.filter(|_| is_built).map(|&to| (from, to)));
             }
         }
         let target = value["target_directory"].as_str()?.into();
@@ -105,6 +108,27 @@ impl Dependency {
     }
 }
 
+/// Names and versions of what is compiled for some target, our tests included.
+///
+/// `cargo metadata` knows more: it takes a weak feature (`ring?/std`) for a dependency, and the lock file does
+/// too. `cargo tree` resolves features as a build does.
+fn used_packages() -> Result<HashSet<String>, String> {
+    let edges = "--edges=normal,build,dev";
+    let tree = Call::cargo(&["tree", "--workspace", "--target=all", edges, "--prefix=none", "--format={p}"]);
+    let used: HashSet<String> = tree.capture()?.lines().filter_map(used_package).collect();
+    if used.is_empty() { Err("cargo tree prints nothing".to_owned()) } else { Ok(used) }
+}
+
+/// Reads `name v1.2.3 (where it comes from)`.
+fn used_package(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    Some(key(words.next()?, words.next()?.strip_prefix('v')?))
+}
+
+fn key(name: &str, version: &str) -> String {
+    format!("{name} {version}")
+}
+
 fn is_built(kind: &Value) -> bool {
     let target = kind["target"].as_str().unwrap_or("");
     kind["kind"] != "dev" && target != "cfg(loom)"
@@ -122,15 +146,20 @@ mod tests {
                 [{"name": "other", "source": "registry+x", "uses_default_features": true}]})
         };
         let edge = |to: &str, kind: Value, target: Value| json!({"pkg": to, "dep_kinds": [{"kind": kind, "target": target}]});
+        let used = ["a v1.0.0 (/somewhere)", "b v1.0.0", "b v1.0.0 (*)", ""]
+            .into_iter()
+            .filter_map(used_package)
+            .collect();
         let metadata = Metadata::read(&json!({
             "workspace_members": ["a"],
             "target_directory": "/somewhere",
-            "packages": [package("a", Value::Null), package("b", json!("registry+x"))],
+            "packages": [package("a", Value::Null), package("weak", json!("registry+x")), package("b", json!("registry+x"))],
             "resolve": {"nodes": [{"id": "a", "deps": [
                 edge("b", Value::Null, json!("cfg(loom)")), edge("b", json!("dev"), Value::Null),
                 edge("b", json!("build"), Value::Null), edge("b", Value::Null, json!("cfg(unix)")),
-            ]}]},
-        }))
+                edge("weak", Value::Null, Value::Null),
+            ]}, {"id": "weak", "deps": []}]},
+        }), &used)
         .expect("the shape that cargo prints");
         assert_eq!(metadata.built, [(0, 1), (0, 1)]);
         assert!(metadata.packages[0].member && !metadata.packages[1].member);
@@ -141,6 +170,6 @@ mod tests {
 
     #[test]
     fn an_unknown_shape_is_not_an_empty_graph() {
-        assert!(Metadata::read(&json!({"packages": []})).is_none());
+        assert!(Metadata::read(&json!({"packages": []}), &HashSet::new()).is_none());
     }
 }

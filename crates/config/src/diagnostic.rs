@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::code::Code;
+
 /// How bad a [`Diagnostic`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -30,7 +32,7 @@ pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// A searchable code, kebab-case, stable over versions: `value-out-of-range`.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong, with the value in question, one sentence without a full stop.
     pub message: String,
     /// Where.

@@ -2,6 +2,7 @@
 
 use contract::{APPL_PATH, HTTP_PLATFORM_PORT, PORT, TOKEN, URLS};
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::expand::{canonical_placeholders, expand};
 use crate::input::Input;
@@ -60,7 +61,7 @@ pub(crate) fn build(
             Some(_) | None => {
                 // A value may be a secret: only the part before "=" is shown, and nothing where there is none.
                 let message = "a variable is written without a name or without \"=\"".to_owned();
-                report.error("bad-variable", &place, message).hint("write --env NAME=VALUE");
+                report.error(Code::BadVariable, &place, message).hint("write --env NAME=VALUE");
             }
         }
     }
@@ -68,7 +69,7 @@ pub(crate) fn build(
         let message =
             format!("{PORT} \"{value}\" is not an integer from 1025 to 65535; every start will fail");
         report
-            .missing("bad-port", Some(place.clone()), message)
+            .missing(Code::BadPort, Some(place.clone()), message)
             .hint("leave it out to have a free port drawn");
     }
     built
@@ -92,7 +93,7 @@ fn take(entry: EnvironmentEntry, built: &mut Environment, report: &mut Report) {
         _ => "the server sets it for each start",
     };
     if let Origin::At(place) = &entry.origin {
-        report.warning("reserved-variable", place, format!("{} is ignored", entry.name)).hint(hint);
+        report.warning(Code::ReservedVariable, place, format!("{} is ignored", entry.name)).hint(hint);
     }
 }
 

@@ -5,6 +5,7 @@
 //! reload use this one function.
 
 mod argv;
+mod code;
 mod diagnostic;
 mod dotnet;
 mod environment;
@@ -23,6 +24,7 @@ mod value;
 mod webconfig;
 
 pub use argv::split_arguments;
+pub use code::{Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use input::{Files, Input, Kind, Loaded};
 pub use plan::{

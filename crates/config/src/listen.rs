@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Binding;
 use crate::report::Report;
@@ -19,7 +20,7 @@ pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
                 bindings.push(Binding { text: text.clone(), addresses });
             }
             Err((message, hint)) => {
-                report.error("bad-listen", &place(), format!("\"{text}\" {message}")).hint(hint);
+                report.error(Code::BadListen, &place(), format!("\"{text}\" {message}")).hint(hint);
             }
         }
     }
@@ -41,7 +42,7 @@ fn refuse_twice(text: &str, addresses: &[SocketAddr], earlier: &[Binding], repor
     };
     if let Some(binding) = earlier.iter().find(same) {
         let message = format!("\"{text}\" stands for an address that \"{}\" has already", binding.text);
-        report.error("listen-twice", &place(), message).hint("leave one of them out");
+        report.error(Code::ListenTwice, &place(), message).hint("leave one of them out");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use contract::DOTNET_ROOT;
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::dotnet::{self, Dotnet, Found};
 use crate::environment::Environment;
@@ -71,7 +72,7 @@ impl<'a> Machine<'a> {
             None => {
                 let message = "dotnet is given nothing to run".to_owned();
                 report
-                    .missing("nothing-to-run", self.place.cloned(), message)
+                    .missing(Code::NothingToRun, self.place.cloned(), message)
                     .hint("write arguments=\".\\App.dll\"");
             }
             Some(first)
@@ -79,7 +80,7 @@ impl<'a> Machine<'a> {
             {
                 let message = format!("{first} was not found in {}", self.folder().display());
                 let hint = self.dlls_there();
-                report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+                report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
             }
             Some(_) => {}
         }
@@ -91,13 +92,13 @@ impl<'a> Machine<'a> {
             let message =
                 "the app was published self-contained, without a program for Linux beside it".to_owned();
             let hint = "publish it for linux-x64, or framework-dependent";
-            report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+            report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
         }
         let found = self.find_dotnet(named, wanted.as_ref(), report);
         if found.is_none() {
             let message = "dotnet was not found".to_owned();
             let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
-            report.missing("dotnet-not-found", self.place.cloned(), message).hint(hint);
+            report.missing(Code::DotnetNotFound, self.place.cloned(), message).hint(hint);
         }
         let path = found.as_ref().map_or_else(|| PathBuf::from("dotnet"), |dotnet| dotnet.path.clone());
         Resolved { program: Program { path, arguments }, dotnet: found }
@@ -170,7 +171,7 @@ impl<'a> Machine<'a> {
         if dotnet.is_none() && wanted.is_some_and(|wanted| !wanted.self_contained) {
             let message = format!("{} needs .NET, and none was found", self.relative(&path));
             let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
-            report.missing("dotnet-not-found", self.place.cloned(), message).hint(hint);
+            report.missing(Code::DotnetNotFound, self.place.cloned(), message).hint(hint);
         }
         Resolved { program: Program { path, arguments }, dotnet }
     }
@@ -190,14 +191,14 @@ impl<'a> Machine<'a> {
         if let (Some(_), Some((wanted, there))) = (&dotnet, lacking) {
             let message = format!("the app wants {wanted}, and no installed .NET will do");
             let hint = format!("{there}; install what is wanted, or set DOTNET_ROLL_FORWARD");
-            report.missing("framework-not-found", self.place.cloned(), message).hint(hint);
+            report.missing(Code::FrameworkNotFound, self.place.cloned(), message).hint(hint);
         }
         if let (Some(named), Some(dotnet), Some(place)) = (named, &dotnet, self.place)
             && named != dotnet.path
         {
             let message = format!("{} is used instead of {}", dotnet.path.display(), named.display());
             report
-                .warning("other-dotnet", place, message)
+                .warning(Code::OtherDotnet, place, message)
                 .hint("the one that is named lacks a framework of the app");
         }
         dotnet
@@ -213,7 +214,7 @@ impl<'a> Machine<'a> {
             Err(why) => {
                 let message = format!("{} cannot be read: {why}", self.relative(Path::new(&file)));
                 let hint = "the .NET host will refuse it too";
-                report.missing("bad-runtimeconfig", self.place.cloned(), message).hint(hint);
+                report.missing(Code::BadRuntimeconfig, self.place.cloned(), message).hint(hint);
                 None
             }
         }
@@ -239,7 +240,7 @@ impl<'a> Machine<'a> {
             let hint = format!("looked in {} and in PATH", self.folder().display());
             (format!("processPath \"{process}\" was not found"), hint)
         };
-        report.missing("program-not-found", self.place.cloned(), message).hint(hint);
+        report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
     }
 
     /// Arguments that are files of the folder once `\` is `/` and case is forgiven. The first one also when it

@@ -1,5 +1,6 @@
 //! Collects every [`Diagnostic`] of one load, and knows how to make one in few words. Used by all of config.
 
+use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Place, Severity};
 
 /// A value and where it stands.
@@ -21,27 +22,22 @@ pub(crate) struct Report {
 const MOST: usize = 200;
 
 impl Report {
-    pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
+    pub(crate) fn error(&mut self, code: Code, place: &Place, message: String) -> &mut Diagnostic {
         self.add(Severity::Error, code, Some(place.clone()), message)
     }
 
-    pub(crate) fn missing(
-        &mut self,
-        code: &'static str,
-        place: Option<Place>,
-        message: String,
-    ) -> &mut Diagnostic {
+    pub(crate) fn missing(&mut self, code: Code, place: Option<Place>, message: String) -> &mut Diagnostic {
         self.add(Severity::Missing, code, place, message)
     }
 
-    pub(crate) fn warning(&mut self, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
+    pub(crate) fn warning(&mut self, code: Code, place: &Place, message: String) -> &mut Diagnostic {
         self.add(Severity::Warning, code, Some(place.clone()), message)
     }
 
     pub(crate) fn add(
         &mut self,
         severity: Severity,
-        code: &'static str,
+        code: Code,
         place: Option<Place>,
         message: String,
     ) -> &mut Diagnostic {
@@ -51,7 +47,7 @@ impl Report {
         }
         self.diagnostics.push(diagnostic);
         if self.diagnostics.len() == MOST - 1 {
-            let (severity, code) = (Severity::Error, "too-many-messages");
+            let (severity, code) = (Severity::Error, Code::TooManyMessages);
             let message = format!("{} messages, and maybe more; the rest is left out", MOST - 1);
             let hint = Some("is this the right file?".to_owned());
             let place = self.diagnostics.last().and_then(|last| last.place.clone());
@@ -133,11 +129,11 @@ mod tests {
         let mut report = Report::default();
         for at in 0..1000 {
             let place = Place::whole("web.config");
-            report.warning("x", &place, format!("{at}")).hint(format!("hint {at}"));
+            report.warning(Code::NotHonoured, &place, format!("{at}")).hint(format!("hint {at}"));
         }
         assert!(report.has_errors());
         let all = report.into_diagnostics();
-        assert_eq!((all.len(), all[MOST - 1].code), (MOST, "too-many-messages"));
+        assert_eq!((all.len(), all[MOST - 1].code.as_str()), (MOST, "too-many-messages"));
         for (at, diagnostic) in all[..MOST - 1].iter().enumerate() {
             assert_eq!(diagnostic.hint, Some(format!("hint {at}")));
         }

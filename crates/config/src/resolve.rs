@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
@@ -48,7 +49,7 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
             Some(_) => format!("{} is not a folder", input.folder.display()),
             None => format!("the folder {} does not exist", input.folder.display()),
         };
-        report.error("no-folder", &folder, message).hint("name the folder that \"dotnet publish\" wrote");
+        report.error(Code::NoFolder, &folder, message).hint("name the folder that \"dotnet publish\" wrote");
         environment::build(&[], input, report);
         return None;
     }
@@ -90,7 +91,7 @@ fn read_web_config(name: &str, input: &Input, files: &dyn Files, report: &mut Re
         Ok(bytes) => webconfig::read(&bytes, name, report),
         Err(error) => {
             let message = format!("the file cannot be read: {error}");
-            report.error("unreadable", &Place::whole(name), message).hint("check its owner and mode");
+            report.error(Code::Unreadable, &Place::whole(name), message).hint("check its owner and mode");
             None
         }
     }
@@ -120,7 +121,7 @@ fn described(section: &AppSection, input: &Input, report: &mut Report) -> Option
         let place = section.process_path.as_ref().map_or(&section.place, |text| &text.place);
         let message = "attribute processPath is required".to_owned();
         report
-            .error("missing-attribute", place, message)
+            .error(Code::MissingAttribute, place, message)
             .hint("write processPath=\"dotnet\" or processPath=\".\\App\"");
         return None;
     };
@@ -139,7 +140,7 @@ fn refuse_placeholder(text: &Spanned<String>, report: &mut Report) -> bool {
     if let Some(name) = found {
         let message = format!("%{name}% is a placeholder of the project's web.config");
         let hint = "serve the folder that \"dotnet publish\" wrote, not the project's";
-        report.error("placeholder", &text.place, message).hint(hint);
+        report.error(Code::Placeholder, &text.place, message).hint(hint);
     }
     found.is_some()
 }
@@ -153,7 +154,7 @@ fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Com
                 let message =
                     "no <aspNetCore> and no <httpPlatform>; the app was found in the folder".to_owned();
                 let hint = "\"dotnet publish\" writes the section unless the project switches that off";
-                report.warning("no-app-section", &place, message).hint(hint);
+                report.warning(Code::NoAppSection, &place, message).hint(hint);
             }
             Some(Command { process, arguments, origin: Origin::Inferred })
         }
@@ -161,7 +162,7 @@ fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Com
             let message =
                 format!("nothing to run in {}: {}; {found}", input.folder.display(), infer::LOOKED_FOR);
             let hint = "name the folder that \"dotnet publish\" wrote";
-            report.error("nothing-to-run", &place, message).hint(hint);
+            report.error(Code::NothingToRun, &place, message).hint(hint);
             None
         }
     }
@@ -184,7 +185,7 @@ fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Optio
     let folder = if paths::has_drive(&linux) || expand::unresolved(&linux).is_some() {
         let message = format!("stdoutLogFile \"{text}\" is a path of another machine");
         let hint = "the log goes into the folder of the app; write .\\logs\\stdout";
-        report.warning("foreign-path", &file.place, message).hint(hint);
+        report.warning(Code::ForeignPath, &file.place, message).hint(hint);
         input.folder.clone()
     } else {
         paths::join(&input.folder, dir)
@@ -208,7 +209,7 @@ fn path_base(given: Option<&str>, report: &mut Report) -> String {
     if let Some(wrong) = wrong {
         let message = format!("\"{given}\" {wrong}");
         report
-            .error("bad-path-base", &Place::whole("--path-base"), message)
+            .error(Code::BadPathBase, &Place::whole("--path-base"), message)
             .hint("write it like /shop, decoded");
     }
     match given.trim_end_matches('/') {

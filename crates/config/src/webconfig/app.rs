@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::handlers::Mapped;
 use super::xml::Element;
 use super::{Sections, refuse_unknown};
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Handler;
 use crate::report::{Report, Spanned};
@@ -52,7 +53,7 @@ pub(super) fn choose(
     {
         let message = format!("<{name}> is ignored, as another section describes the app");
         report
-            .warning("not-honoured", &elements[0].place(), message)
+            .warning(Code::NotHonoured, &elements[0].place(), message)
             .hint("<handlers> decides which one counts");
     }
     let (handler, name, elements) = found.into_iter().nth(chosen)?;
@@ -74,7 +75,7 @@ fn warn_mapping(
     let place = mapped.map(|mapped| mapped.place.clone()).or(place);
     let message = format!("no handler is mapped for <{name}>; requests are sent to it all the same");
     let hint = "IIS needs <add name=\"...\" path=\"*\" verb=\"*\" modules=\"...\" /> in <handlers>";
-    report.add(crate::Severity::Warning, "no-handler", place, message).hint(hint);
+    report.add(crate::Severity::Warning, Code::NoHandler, place, message).hint(hint);
 }
 
 const ASP_NET_CORE: &[&str] = &[
@@ -157,10 +158,12 @@ fn refuse_strangers(handler: Handler, elements: &[Element], children: &[&str], r
             if name == "configSource" || name == "configProtectionProvider" {
                 let message =
                     format!("{name} is not supported: the section must stand in this file, in the clear");
-                report.error("not-supported", &place, message).hint("write the section's attributes here");
+                report.error(Code::NotSupported, &place, message).hint("write the section's attributes here");
             } else if foreign.contains(&name) && !attributes.contains(&name) {
                 let message = format!("unrecognised attribute \"{name}\"");
-                report.error("unknown-attribute", &place, message).hint(format!("it belongs to <{other}>"));
+                report
+                    .error(Code::UnknownAttribute, &place, message)
+                    .hint(format!("it belongs to <{other}>"));
             } else if !attributes.contains(&name) && !LOCKS.contains(&name) {
                 refuse_unknown("attribute", name, &place, attributes, report);
             }
@@ -219,7 +222,7 @@ impl Reader<'_, '_, '_> {
             Ok(value) => Some(Spanned { value, place: text.place }),
             Err(why) => {
                 let message = format!("{name} \"{}\" {why}", text.value);
-                self.report.error("bad-value", &text.place, message).hint(hint);
+                self.report.error(Code::BadValue, &text.place, message).hint(hint);
                 None
             }
         }
@@ -261,7 +264,7 @@ impl Reader<'_, '_, '_> {
     fn not_honoured(&mut self, value: Option<Spanned<u64>>, name: &str, hint: &str) -> Option<Spanned<u64>> {
         if let Some(value) = &value {
             let message = format!("{name} is not honoured by this version");
-            self.report.warning("not-honoured", &value.place, message).hint(hint);
+            self.report.warning(Code::NotHonoured, &value.place, message).hint(hint);
         }
         value
     }
@@ -270,7 +273,7 @@ impl Reader<'_, '_, '_> {
         if let Some(count) = self.number("startupRetryCount", (0, 100), "10 is the default") {
             let message = "startupRetryCount is not honoured by this version".to_owned();
             let hint = "a start that fails for its port is tried once more, on another port";
-            self.report.warning("not-honoured", &count.place, message).hint(hint);
+            self.report.warning(Code::NotHonoured, &count.place, message).hint(hint);
         }
     }
 
@@ -280,11 +283,11 @@ impl Reader<'_, '_, '_> {
         if word.eq_ignore_ascii_case("inprocess") {
             let message = "hostingModel=\"inprocess\" is run out of process".to_owned();
             let hint = "the app runs on Kestrel in a process of its own; nothing in the app has to change";
-            self.report.warning("inprocess", &model.place, message).hint(hint);
+            self.report.warning(Code::Inprocess, &model.place, message).hint(hint);
         } else if !word.is_empty() && !word.eq_ignore_ascii_case("outofprocess") {
             let message = format!("unknown hosting model \"{}\"", model.value);
             let hint = "write hostingModel=\"inprocess\" or hostingModel=\"outofprocess\"";
-            self.report.error("bad-value", &model.place, message).hint(hint);
+            self.report.error(Code::BadValue, &model.place, message).hint(hint);
         }
     }
 
@@ -316,7 +319,7 @@ impl Reader<'_, '_, '_> {
             if !there {
                 let message = format!("<{}> needs a {attribute}", child.name());
                 let hint = format!("add {attribute}=\"...\"");
-                self.report.error("missing-attribute", &child.place(), message).hint(hint);
+                self.report.error(Code::MissingAttribute, &child.place(), message).hint(hint);
             }
         }
         Some((name?, value?.value))
@@ -330,7 +333,7 @@ impl Reader<'_, '_, '_> {
             let message =
                 format!("the name \"{start}=...\" holds an equals sign, which no variable's name can");
             self.report
-                .error("bad-variable", &name.place, message)
+                .error(Code::BadVariable, &name.place, message)
                 .hint("the value goes into the attribute value");
         }
         entries
@@ -356,7 +359,9 @@ impl Reader<'_, '_, '_> {
         if let Some(place) = place {
             let message =
                 format!("handlerSettings that are not honoured by this version: {}", idle.join(", "));
-            self.report.warning("not-honoured", &place, message).hint("the rest of the section is honoured");
+            self.report
+                .warning(Code::NotHonoured, &place, message)
+                .hint("the rest of the section is honoured");
         }
         settings
     }

@@ -1,6 +1,7 @@
 //! `<requestFiltering>`: the size of a body is honoured, the rest is named as not honoured.
 
 use super::xml::Element;
+use crate::code::Code;
 use crate::report::{Report, Spanned};
 use crate::value;
 
@@ -24,7 +25,7 @@ pub(super) fn request_filtering(elements: &[Element], report: &mut Report) -> Op
     if let (Some(element), false) = (elements.first(), others.is_empty()) {
         let message = format!("<requestFiltering> is honoured only in part; not yet: {}", others.join(", "));
         report
-            .warning("not-honoured", &element.place(), message)
+            .warning(Code::NotHonoured, &element.place(), message)
             .hint("the app has to refuse such requests itself");
     }
     body_bytes
@@ -37,7 +38,7 @@ fn content_length(limits: Element, report: &mut Report) -> Option<Spanned<u64>> 
         Err(why) => {
             let message = format!("maxAllowedContentLength \"{}\" {why}", text.value);
             report
-                .error("bad-value", &text.place, message)
+                .error(Code::BadValue, &text.place, message)
                 .hint("the value is in bytes; 30000000 is the default");
             None
         }

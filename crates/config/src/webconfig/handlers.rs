@@ -1,6 +1,7 @@
 //! `<handlers>`: which module gets the requests. Only whether one of ours is mapped matters yet.
 
 use super::xml::Element;
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Handler;
 use crate::report::Report;
@@ -32,7 +33,7 @@ pub(super) fn read(elements: &[Element], report: &mut Report) -> Option<Mapped> 
             ("add", Some(name)) => add(entry(name, child), &mut entries, report),
             ("add" | "remove", None) => {
                 let message = format!("<{}> needs a name", child.name());
-                report.error("missing-attribute", &child.place(), message).hint("add name=\"...\"");
+                report.error(Code::MissingAttribute, &child.place(), message).hint("add name=\"...\"");
             }
             (other, _) => {
                 super::refuse_unknown("element", other, &child.place(), &["add", "remove", "clear"], report)
@@ -64,7 +65,7 @@ fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
             "the first is at {}; put <remove name=\"{}\" /> before the second",
             first.place, entry.name
         );
-        report.error("duplicate-handler", &entry.place, message).hint(hint);
+        report.error(Code::DuplicateHandler, &entry.place, message).hint(hint);
         return;
     }
     entries.push(entry);
@@ -78,5 +79,5 @@ fn warn(entries: &[Entry], report: &mut Report) {
     let names: Vec<String> = dividing.iter().map(|entry| format!("\"{}\"", entry.name)).collect();
     let message =
         format!("<handlers> that divide the requests are not honoured by this version: {}", names.join(", "));
-    report.warning("not-honoured", &first.place, message).hint("every request goes to the app");
+    report.warning(Code::NotHonoured, &first.place, message).hint("every request goes to the app");
 }

@@ -7,6 +7,7 @@ mod handlers;
 mod support;
 mod xml;
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::report::{Report, Spanned, nearest};
 pub(crate) use app::AppSection;
@@ -53,7 +54,7 @@ impl<'a, 'i> Sections<'a, 'i> {
                 "the first is at {}; a section may occur once for each location",
                 first.element.place()
             );
-            report.error("duplicate-section", &section.element.place(), message).hint(hint);
+            report.error(Code::DuplicateSection, &section.element.place(), message).hint(hint);
             return;
         }
         self.0.push(section);
@@ -65,7 +66,7 @@ pub(crate) fn read(bytes: &[u8], file: &str, report: &mut Report) -> Option<WebC
     let whole = Place::whole(file);
     if bytes.len() > MOST_BYTES {
         let message = format!("the file is larger than {} KiB", MOST_BYTES / 1024);
-        report.error("file-too-large", &whole, message).hint("IIS reads no web.config above 250 KB either");
+        report.error(Code::FileTooLarge, &whole, message).hint("IIS reads no web.config above 250 KB either");
         return None;
     }
     let text = xml::decode(bytes, &whole, report)?;
@@ -73,7 +74,7 @@ pub(crate) fn read(bytes: &[u8], file: &str, report: &mut Report) -> Option<WebC
     let root = Element::root(&document, file);
     if root.name() != "configuration" {
         let message = format!("the root element is <{}>; it must be <configuration>", root.name());
-        report.error("wrong-root", &root.place(), message).hint("names in web.config are case-sensitive");
+        report.error(Code::WrongRoot, &root.place(), message).hint("names in web.config are case-sensitive");
         return None;
     }
     let errors = report.errors();
@@ -116,7 +117,7 @@ fn collect_location<'a, 'i>(
     if !matches!(path.trim_matches('/'), "" | ".") {
         let message = format!("<location path=\"{path}\"> is not honoured by this version");
         let hint = "the paths below it are treated like the rest of the app";
-        report.warning("not-honoured", &location.place(), message).hint(hint);
+        report.warning(Code::NotHonoured, &location.place(), message).hint(hint);
         return;
     }
     for child in location.children() {
@@ -159,14 +160,14 @@ fn refuse_slip(path: &str, element: Element, report: &mut Report) -> bool {
         let right = almost.rsplit('/').next().unwrap_or(almost);
         let message = format!("unrecognised element <{}>", element.name());
         let hint = format!("write <{right}>: names in web.config are case-sensitive");
-        report.error("unknown-element", &element.place(), message).hint(hint);
+        report.error(Code::UnknownElement, &element.place(), message).hint(hint);
     }
     almost.is_some()
 }
 
 /// Refuses an attribute or element that the schema does not have, naming the one that was probably meant.
 fn refuse_unknown(what: &str, name: &str, place: &Place, known: &[&str], report: &mut Report) {
-    let code = if what == "attribute" { "unknown-attribute" } else { "unknown-element" };
+    let code = if what == "attribute" { Code::UnknownAttribute } else { Code::UnknownElement };
     let shown = if what == "attribute" { format!("\"{name}\"") } else { format!("<{name}>") };
     let hint = match nearest(name, known) {
         Some(almost) => format!("did you mean {almost}?"),

@@ -3,6 +3,7 @@
 
 use super::Section;
 use super::xml::Element;
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::report::Report;
 
@@ -85,10 +86,10 @@ pub(super) fn warn(sections: &[Section], report: &mut Report) {
             Some(Read) => continue,
             Some(NoEffect) if path != "modules" => continue,
             Some(NoEffect) => {
-                ("not-honoured", "adds modules of IIS, which cannot run here", "removing modules is fine")
+                (Code::NotHonoured, "adds modules of IIS, which cannot run here", "removing modules is fine")
             }
-            Some(NotHonoured(hint)) => ("not-honoured", "is not honoured by this version", hint),
-            None => ("unknown-section", "is not a section of IIS and is ignored", "check its name"),
+            Some(NotHonoured(hint)) => (Code::NotHonoured, "is not honoured by this version", hint),
+            None => (Code::UnknownSection, "is not a section of IIS and is ignored", "check its name"),
         };
         if asks_for_nothing(path, section.element) || told.contains(&path) {
             continue;
@@ -160,17 +161,17 @@ impl Strangers {
                 let message =
                     "<system.applicationHost> belongs in applicationHost.config and is ignored".to_owned();
                 report
-                    .warning("not-honoured", &element.place(), message)
+                    .warning(Code::NotHonoured, &element.place(), message)
                     .hint("sites and pools are not set up here");
             }
             Some(known) if *known != name => {
                 let message = format!("unrecognised element <{name}>");
                 let hint = format!("write <{known}>: names in web.config are case-sensitive");
-                report.error("unknown-element", &element.place(), message).hint(hint);
+                report.error(Code::UnknownElement, &element.place(), message).hint(hint);
             }
             Some(known) if STRUCTURE.contains(known) => {
                 let message = format!("<{name}> cannot stand here");
-                report.error("misplaced-element", &element.place(), message).hint("locations do not nest");
+                report.error(Code::MisplacedElement, &element.place(), message).hint("locations do not nest");
             }
             Some(_) => self.framework.push((name.to_owned(), element.place())),
             None if self.declared.iter().any(|declared| declared == name) => {
@@ -178,7 +179,7 @@ impl Strangers {
             }
             None => {
                 let message = format!("<{name}> is not a section of IIS and is ignored");
-                report.warning("unknown-section", &element.place(), message).hint("check its name");
+                report.warning(Code::UnknownSection, &element.place(), message).hint("check its name");
             }
         }
     }
@@ -206,6 +207,6 @@ impl Strangers {
         };
         let message = format!("{} {verb} ignored", names.join(", "));
         let hint = "an ASP.NET Core app reads appsettings.json and environment variables";
-        report.warning("framework-section", place, message).hint(hint);
+        report.warning(Code::FrameworkSection, place, message).hint(hint);
     }
 }

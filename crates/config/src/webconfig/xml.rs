@@ -3,6 +3,7 @@
 
 use roxmltree::{Attribute, Document, Node, ParsingOptions};
 
+use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::report::{Report, Spanned};
 
@@ -30,7 +31,7 @@ pub(crate) fn decode(bytes: &[u8], place: &Place, report: &mut Report) -> Option
     if text.is_none() {
         let message = format!("the file is not valid {encoding}");
         report
-            .error("bad-encoding", place, message)
+            .error(Code::BadEncoding, place, message)
             .hint("save it as UTF-8, or as UTF-16 with a byte order mark");
     }
     text
@@ -41,7 +42,7 @@ pub(crate) fn parse<'a>(text: &'a str, file: &str, report: &mut Report) -> Optio
     if text.trim().is_empty() {
         let place = Place { file: file.to_owned(), line: 1, column: 1 };
         let message = "the file is empty; there is no root element".to_owned();
-        report.error("malformed-xml", &place, message).hint("was it cut off while it was copied?");
+        report.error(Code::MalformedXml, &place, message).hint("was it cut off while it was copied?");
         return None;
     }
     if let Err((offset, code, message)) = check_caps(text) {
@@ -72,31 +73,31 @@ fn explain(error: &roxmltree::Error, place: &Place, report: &mut Report) {
     let what = text.split(&format!(" at {}", error.pos())).next().unwrap_or(&text).to_owned();
     let (code, message, hint) = match error {
         roxmltree::Error::DtdDetected => (
-            "dtd-refused",
+            Code::DtdRefused,
             "a document type definition is refused".into(),
             "remove <!DOCTYPE ...> and its entities",
         ),
         roxmltree::Error::MalformedEntityReference(_) => (
-            "malformed-xml",
+            Code::MalformedXml,
             "malformed XML: \"&\" starts an entity that does not end in \";\"".into(),
             "write &amp; for an ampersand",
         ),
         roxmltree::Error::UnknownEntityReference(name, _) => (
-            "malformed-xml",
+            Code::MalformedXml,
             format!("malformed XML: unknown entity \"&{name};\""),
             "XML knows &amp; &lt; &gt; &quot; &apos; and &#NUMBER;",
         ),
         roxmltree::Error::UnclosedRootNode | roxmltree::Error::UnexpectedEndOfStream => (
-            "malformed-xml",
+            Code::MalformedXml,
             "malformed XML: the file ends before its elements do".into(),
             "was it cut off while it was copied?",
         ),
-        _ => ("malformed-xml", format!("malformed XML: {what}"), "correct the file and try again"),
+        _ => (Code::MalformedXml, format!("malformed XML: {what}"), "correct the file and try again"),
     };
     report.error(code, place, message).hint(hint);
 }
 
-type Refusal = (usize, &'static str, String);
+type Refusal = (usize, Code, String);
 
 /// Depth and attributes, counted before the parser sees the text. The count need not understand XML: where
 /// it misreads a malformed text, the parser refuses that text anyway.
@@ -125,12 +126,12 @@ fn check_caps(text: &str) -> Result<(), Refusal> {
         if attributes > MOST_ATTRIBUTES {
             return Err((
                 open,
-                "too-many-attributes",
+                Code::TooManyAttributes,
                 format!("an element has more than {MOST_ATTRIBUTES} attributes"),
             ));
         }
         if depth > MOST_DEPTH {
-            return Err((open, "too-deep", format!("elements are nested deeper than {MOST_DEPTH}")));
+            return Err((open, Code::TooDeep, format!("elements are nested deeper than {MOST_DEPTH}")));
         }
         at = open + length;
     }
@@ -215,7 +216,7 @@ mod tests {
     fn code(text: &str) -> Option<&'static str> {
         let mut report = Report::default();
         let parsed = parse(text, "web.config", &mut report).is_some();
-        let codes: Vec<_> = report.into_diagnostics().iter().map(|diagnostic| diagnostic.code).collect();
+        let codes: Vec<_> = report.into_diagnostics().iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(parsed, codes.is_empty());
         codes.first().copied()
     }

@@ -41,6 +41,12 @@ const fn full(name: &'static str, asks: &'static [Ask]) -> App {
     }
 }
 
+/// A .NET app that logs nothing, not even its end.
+const fn silent(name: &'static str, asks: &'static [Ask]) -> App {
+    let app = full(name, asks);
+    App { last_words: None, ..app }
+}
+
 /// A .NET app that knows no path base.
 const fn rootless(name: &'static str, asks: &'static [Ask]) -> App {
     let app = full(name, asks);
@@ -112,8 +118,8 @@ pub(super) const APPS: &[App] = &[
     full("forwarded", &[get("/any", "127.0.0.1")]),
     full("windowsauth", &[get("/", ""), status("/private", 500, "")]),
     full("identity", &[get("/", "{base}/"), get("/Identity/Account/Register", "__RequestVerificationToken")]),
-    full("yarp", &[get("/x", "target=/x")]),
-    full("plaintext", &[get("/plaintext", "Hello, World!"), get("/json", "{"), get("/bytes/100", "")]),
+    silent("yarp", &[get("/x", "target=/x")]),
+    silent("plaintext", &[get("/plaintext", "Hello, World!"), get("/json", "{"), get("/bytes/100", "")]),
     App {
         name: "httpplatform-node",
         needs: &[Need::Dotnet, Need::Node],

@@ -49,10 +49,18 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "falconer",
-        may_use: &["contract", "config", "http1", "supervisor", "proxy"],
+        may_use: &["contract", "config", "http1", "supervisor", "proxy", "integration"],
         never_below: &[],
         never_itself: &["roxmltree"],
     },
+    // It lives inside other people's programs, so it brings as little as it can.
+    Room {
+        name: "integration",
+        may_use: &["contract"],
+        never_below: &["http1", "rustix", "clap"],
+        never_itself: TEXT,
+    },
+    Room { name: "axum-app", may_use: &["integration"], never_below: &["clap"], never_itself: &[] },
     Room { name: "e2e", may_use: &["contract"], never_below: &[], never_itself: &[] },
     Room { name: "xtask", may_use: &[], never_below: &["tokio"], never_itself: &[] },
 ];

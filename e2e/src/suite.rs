@@ -1,5 +1,6 @@
 //! One test binary: its trials, what they need, and how they are run.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -128,6 +129,15 @@ impl Suite {
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
         arguments.test_threads = arguments.test_threads.or(Some(self.threads));
+        // Said once, not once per trial.
+        if !arguments.list
+            && let Err(Failure(why)) = find::falconer()
+        {
+            let mut out = std::io::stderr().lock();
+            // Where nobody reads, the exit code still says it.
+            let _ = writeln!(out, "{why}");
+            return ExitCode::FAILURE;
+        }
         libtest_mimic::run(&arguments, self.trials).exit_code()
     }
 }

@@ -3,6 +3,7 @@
 //! This room sees every other one. It reads the command line and the environment, once; nobody else does.
 
 mod cli;
+mod events;
 mod files;
 mod run;
 mod signals;

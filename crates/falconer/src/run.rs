@@ -11,16 +11,8 @@ use supervisor::{AppControl, AppEvent, AppSetup, Level};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::cli::print::{self, Printer};
+use crate::events::{LISTENING, NO_RELOAD, STOPPED, STOPPING};
 use crate::signals::{Signals, Told};
-
-/// The server listens.
-const LISTENING: u16 = 2100;
-/// The server was told to stop.
-const STOPPING: u16 = 2101;
-/// The server has stopped.
-const STOPPED: u16 = 2102;
-/// A reload was asked for.
-const NO_RELOAD: u16 = 2103;
 
 /// Runs until a signal ends it.
 ///

@@ -55,6 +55,7 @@ async fn serve(
         forward_connection_header: plan.app.forward_response_connection_header,
         disable_start_up_error_page: plan.app.disable_start_up_error_page,
         development: is_development(&plan, &inherited),
+        access_log: None,
     };
     let setup = AppSetup {
         plan: plan.app,

@@ -10,6 +10,7 @@ use supervisor::StartReport;
 
 use crate::connection::Connection;
 use crate::pages::Page;
+use crate::record::{End, Record};
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -24,6 +25,8 @@ pub(crate) struct Answer {
     report: Option<Arc<StartReport>>,
     /// What framing could not be trusted, or bytes that nobody will read: the connection ends with this answer.
     pub(crate) closes: bool,
+    /// What it means for the exchange.
+    pub(crate) end: End,
 }
 
 impl Answer {
@@ -35,7 +38,13 @@ impl Answer {
             retry_after: None,
             report: None,
             closes: true,
+            end: End::Refused,
         }
+    }
+
+    /// For another reason than the request itself.
+    pub(crate) fn ending(self, end: End) -> Self {
+        Self { end, ..self }
     }
 
     /// A head that we do not accept; what follows it cannot be trusted either.
@@ -53,7 +62,7 @@ impl Answer {
 
     /// The app, or the connection to it, failed (IIS: 502.3).
     pub(crate) fn bad_gateway(sentence: &'static str) -> Self {
-        Self { substatus: 3, closes: false, ..Self::new(502, sentence) }
+        Self { substatus: 3, closes: false, end: End::UpstreamError, ..Self::new(502, sentence) }
     }
 
     /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
@@ -61,22 +70,21 @@ impl Answer {
         let substatus = if disable_error_page { 3 } else { 5 };
         let sentence = "the app could not be started; the server's log says why";
         let report = (!disable_error_page).then_some(report);
-        Self { substatus, closes: false, report, ..Self::new(502, sentence) }
+        Self { substatus, closes: false, report, end: End::UpstreamError, ..Self::new(502, sentence) }
     }
 
     pub(crate) fn unavailable(sentence: &'static str) -> Self {
         Self { retry_after: Some(1), closes: false, ..Self::new(503, sentence) }
     }
 
+    /// The server's own end came first.
+    pub(crate) fn stopping() -> Self {
+        Self::unavailable("the server is stopping").ending(End::Cut)
+    }
+
     /// Writes the whole answer.
-    pub(crate) fn write(
-        &self,
-        connection: &Connection,
-        method: Method,
-        reader: Reader,
-        close: bool,
-    ) -> Vec<u8> {
-        let id = format!("{:016x}", connection.thread.request_id());
+    pub(crate) fn write(&self, record: &Record<'_>, method: Method, reader: Reader, close: bool) -> Vec<u8> {
+        let id = format!("{:016x}", record.id);
         let page = Page {
             status: self.status,
             substatus: self.substatus,
@@ -88,7 +96,7 @@ impl Answer {
             true => ("application/problem+json", page.problem()),
             false => ("text/html; charset=utf-8", page.html()),
         };
-        let mut out = connection.thread.buffers.output();
+        let mut out = record.connection.thread.buffers.output();
         http1::write_status_line(&mut out, self.status, http1::reason_phrase(self.status).as_bytes());
         http1::write_field(&mut out, b"Content-Type", content_type.as_bytes());
         http1::write_number_field(&mut out, b"Content-Length", page.len() as u64);

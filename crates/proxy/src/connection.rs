@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::buffer::Buffer;
 use crate::clock::{Slot, Wait};
+use crate::counters::add;
 use crate::io::Stream;
 use crate::thread::Thread;
 
@@ -56,6 +57,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let slot = thread.clock.slot();
         thread.open.set(thread.open.get() + 1);
+        add(&thread.counters.connections, 1);
         Ok(Self {
             thread,
             stream: Stream::tcp(stream),

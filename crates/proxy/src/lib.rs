@@ -5,13 +5,16 @@
 //! cross-thread wake on the request path. Knows no processes, no configuration text and no command line; sees
 //! apps through [`supervisor::AppHandle`] alone.
 
+mod access_log;
 mod answer;
 mod buffer;
 mod clock;
 mod connection;
+mod counters;
 mod exchange;
 mod forward;
 mod io;
+mod json;
 mod listen;
 mod pages;
 mod pipeline;
@@ -20,6 +23,8 @@ mod route;
 mod runtime;
 mod thread;
 
+pub use access_log::{AccessLog, Handover};
+pub use counters::Totals;
+pub use json::write_json_text;
 pub use listen::accept::{BindError, Bound, bind};
-pub use record::Totals;
 pub use runtime::{Proxy, Site, Wires, start};

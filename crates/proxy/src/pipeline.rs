@@ -23,13 +23,12 @@ pub(crate) enum Next {
 }
 
 /// One request from its head to its last byte.
-pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Next {
-    let record = Record::new(&connection.thread.counters);
+pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead, record: Record<'_>) -> Next {
     let mut exchange = match exchange::receive(connection, head) {
         Ok(exchange) => exchange,
         Err(answer) => {
             let to = To { method: head.method, reader: Reader::of(connection, head), keep_alive: false };
-            return say(connection, &record, &answer, to).await;
+            return say(&record, &answer, to).await;
         }
     };
     let result = forward::forward(connection, &mut exchange, &record).await;
@@ -40,7 +39,8 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Ne
             record.ended(End::ClientGone);
             Next::Close
         }
-        Err(Failure::Abort) => {
+        Err(Failure::Abort(end)) => {
+            record.ended(end);
             connection.stream.reset_on_close();
             Next::Close
         }
@@ -49,7 +49,7 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead) -> Ne
             let keep_alive =
                 exchange.keep_alive && !exchange.has_body() && exchange.version == Version::Http11;
             let to = To { method: exchange.method, reader: exchange.reader, keep_alive };
-            say(connection, &record, &answer, to).await
+            say(&record, &answer, to).await
         }
     };
     connection.thread.buffers.give_back_output(std::mem::take(&mut exchange.wire));
@@ -65,10 +65,15 @@ pub(crate) struct To {
 }
 
 /// Sends an answer of our own.
-pub(crate) async fn say(connection: &Connection, record: &Record, answer: &Answer, to: To) -> Next {
+pub(crate) async fn say(record: &Record<'_>, answer: &Answer, to: To) -> Next {
+    let connection = record.connection;
+    record.answers(answer);
     let close = answer.closes || !to.keep_alive || !connection.thread.is_running();
-    let bytes = answer.write(connection, to.method, to.reader, close);
+    let bytes = answer.write(record, to.method, to.reader, close);
     let sent = connection.send(&bytes).await;
+    if sent.is_ok() {
+        record.moved(0, bytes.len() as u64);
+    }
     connection.thread.buffers.give_back_output(bytes);
     match (sent, close) {
         (Err(_), _) => {
@@ -76,7 +81,7 @@ pub(crate) async fn say(connection: &Connection, record: &Record, answer: &Answe
             Next::Close
         }
         (Ok(()), close) => {
-            record.ended(End::Done);
+            record.ended(answer.end);
             if close { Next::Linger } else { Next::KeepAlive }
         }
     }

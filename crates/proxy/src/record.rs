@@ -1,81 +1,183 @@
 //! What happened to one exchange; sealed exactly once, when the last byte is gone.
+//!
+//! While nobody reads an access log, a Record is a few stores: no clock is read, nothing is formatted or
+//! allocated for it.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use http1::RequestHead;
+
+use crate::access_log::{self, Sealed};
+use crate::answer::Answer;
+use crate::connection::Connection;
 
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// Everything was said on both sides.
     Done,
+    /// We turned the request away: malformed, too large, outside the path base, no room.
+    Refused,
     /// The client went away.
     ClientGone,
-    /// We cut it: a deadline, a broken app, or the server's own end.
+    /// A deadline was over: the client's, the start's, or the app's.
+    Timeout,
+    /// The app failed: no start, no answer, or half of one.
+    UpstreamError,
+    /// The server's own end cut it.
     Cut,
 }
 
-/// One thread's sums.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    exchanges: Cell<u64>,
-    client_gone: Cell<u64>,
-    cut: Cell<u64>,
-}
+impl End {
+    pub(crate) const COUNT: usize = 6;
 
-/// Sums over all exchanges of a proxy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Exchanges that ended, however.
-    pub exchanges: u64,
-    /// Those whose client went away first.
-    pub client_gone: u64,
-    /// Those that we cut: a deadline, a broken app, or the server's own end.
-    pub cut: u64,
-}
-
-impl Totals {
-    /// The sum of two.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            exchanges: self.exchanges + other.exchanges,
-            client_gone: self.client_gone + other.client_gone,
-            cut: self.cut + other.cut,
+    /// Its name in the access log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::ClientGone => "client_gone",
+            Self::Timeout => "timeout",
+            Self::UpstreamError => "upstream_error",
+            Self::Cut => "cut",
         }
-    }
-}
-
-impl Counters {
-    pub(crate) fn totals(&self) -> Totals {
-        Totals { exchanges: self.exchanges.get(), client_gone: self.client_gone.get(), cut: self.cut.get() }
     }
 }
 
 /// The record of one exchange. Dropping it seals it, so that an exchange whose future is dropped is counted too.
 #[derive(Debug)]
-pub(crate) struct Record {
-    counters: Rc<Counters>,
+pub(crate) struct Record<'a> {
+    pub(crate) connection: &'a Connection,
+    /// Names the exchange in our answers and in the log.
+    pub(crate) id: u64,
     end: Cell<End>,
+    status: Cell<u16>,
+    substatus: Cell<u8>,
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    worker: Cell<u32>,
+    /// Only while there is an access log.
+    line: Option<Line>,
 }
 
-impl Record {
-    pub(crate) fn new(counters: &Rc<Counters>) -> Self {
-        Self { counters: Rc::clone(counters), end: Cell::new(End::Cut) }
+/// What only the access log wants to know.
+#[derive(Debug)]
+struct Line {
+    began: Instant,
+    /// When a connection to the worker was in hand.
+    leased: Cell<Option<Instant>>,
+    /// When the first byte of the worker's answer had come.
+    answered: Cell<Option<Instant>>,
+    /// The sentence of our own answer.
+    sentence: RefCell<Cow<'static, str>>,
+    /// The first half of the line: all that must be read off the head before its bytes are gone.
+    start: RefCell<Vec<u8>>,
+}
+
+impl<'a> Record<'a> {
+    /// For a request that began then ([`Record::begin`]); `head` is none where it was not understood.
+    pub(crate) fn new(
+        connection: &'a Connection,
+        began: Option<Instant>,
+        head: Option<&RequestHead>,
+    ) -> Self {
+        let id = connection.thread.request_id();
+        let line = connection.thread.log.as_ref().zip(began).map(|(log, began)| Line {
+            began,
+            leased: Cell::default(),
+            answered: Cell::default(),
+            sentence: RefCell::default(),
+            start: RefCell::new(access_log::start(log, connection, (began, id), head)),
+        });
+        Self {
+            connection,
+            id,
+            end: Cell::new(End::Cut),
+            status: Cell::new(0),
+            substatus: Cell::new(0),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            worker: Cell::new(0),
+            line,
+        }
+    }
+
+    /// The moment at which a request begins; none while nobody wants to know.
+    pub(crate) fn begin(connection: &Connection) -> Option<Instant> {
+        connection.thread.log.as_ref().map(|_| access_log::now())
     }
 
     pub(crate) fn ended(&self, end: End) {
         self.end.set(end);
     }
+
+    /// A connection to this worker is in hand.
+    pub(crate) fn leased(&self, worker: u32) {
+        self.worker.set(worker);
+        if let Some(line) = &self.line {
+            line.leased.set(Some(access_log::now()));
+        }
+    }
+
+    /// The worker's answer begins.
+    pub(crate) fn answered(&self, status: u16) {
+        self.status.set(status);
+        if let Some(line) = &self.line {
+            line.answered.set(Some(access_log::now()));
+        }
+    }
+
+    /// The answer is our own.
+    pub(crate) fn answers(&self, answer: &Answer) {
+        self.status.set(answer.status);
+        self.substatus.set(answer.substatus);
+        if let Some(line) = &self.line {
+            line.sentence.replace(answer.sentence.clone());
+        }
+    }
+
+    /// So much of the request's body has come by now.
+    pub(crate) fn received(&self, bytes: u64) {
+        self.bytes_in.set(bytes);
+    }
+
+    /// So much was written to the client by now.
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.bytes_out.set(bytes);
+    }
+
+    /// More was received and sent, by a tunnel or an answer of our own.
+    pub(crate) fn moved(&self, received: u64, sent: u64) {
+        self.bytes_in.set(self.bytes_in.get() + received);
+        self.bytes_out.set(self.bytes_out.get() + sent);
+    }
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     fn drop(&mut self) {
-        let add = |cell: &Cell<u64>| cell.set(cell.get() + 1);
-        add(&self.counters.exchanges);
-        match self.end.get() {
-            End::Done => {}
-            End::ClientGone => add(&self.counters.client_gone),
-            End::Cut => add(&self.counters.cut),
-        }
+        let thread = &self.connection.thread;
+        let bytes = (self.bytes_in.get(), self.bytes_out.get());
+        thread.counters.sealed(self.status.get(), self.end.get(), bytes);
+        let (Some(log), Some(line)) = (&thread.log, &self.line) else { return };
+        let since = |moment: Option<Instant>, from: Instant| moment.map(|at| at.duration_since(from));
+        let leased = line.leased.get();
+        let start = line.start.take();
+        log.append(
+            &start,
+            &Sealed {
+                status: self.status.get(),
+                substatus: self.substatus.get(),
+                bytes,
+                total: access_log::now().duration_since(line.began),
+                wait: since(leased, line.began),
+                upstream: leased.and_then(|leased| since(line.answered.get(), leased)),
+                worker: self.worker.get(),
+                end: self.end.get(),
+                sentence: &line.sentence.borrow(),
+            },
+        );
+        thread.buffers.give_back_output(start);
     }
 }

@@ -11,10 +11,11 @@ use supervisor::{AppHandle, ToProxy};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::access_log::AccessLog;
 use crate::clock::TICK;
+use crate::counters::Totals;
 use crate::forward::pool::{Caps, Pools};
 use crate::listen::accept::{self, Bound};
-use crate::record::Totals;
 use crate::thread::{Phase, Thread};
 
 /// How long after the end of the drain what is left may take to be cut.
@@ -33,6 +34,8 @@ pub struct Site {
     pub disable_start_up_error_page: bool,
     /// The app's environment is Development, so that everybody may see why it does not start.
     pub development: bool,
+    /// Where sealed Records go as lines; none for nowhere.
+    pub access_log: Option<AccessLog>,
 }
 
 /// The supervisor's way to the data threads, made before either of them.
@@ -67,6 +70,8 @@ pub struct Proxy {
 enum Command {
     /// Accept what is queued, let busy exchanges end until then; answers with the thread's sums.
     Drain { until: Instant, drained: oneshot::Sender<Totals> },
+    /// Tells the thread's sums.
+    Count(oneshot::Sender<Totals>),
     /// Cut everything.
     End,
 }
@@ -102,17 +107,26 @@ impl Proxy {
     /// Accepts what is queued, then nothing more; idle connections close, busy ones with their answer; what is
     /// still open at `until` is cut, tunnels with Close 1001. Returns when all is gone.
     pub async fn drain(&self, until: Instant) -> Totals {
+        self.sum(|drained| Command::Drain { until, drained }).await
+    }
+
+    /// What all threads have counted since the start.
+    pub async fn totals(&self) -> Totals {
+        self.sum(Command::Count).await
+    }
+
+    async fn sum(&self, command: impl Fn(oneshot::Sender<Totals>) -> Command) -> Totals {
         let mut waiting = Vec::new();
-        for command in &self.commands {
-            let (drained, done) = oneshot::channel();
+        for thread in &self.commands {
+            let (sender, sums) = oneshot::channel();
             // A data thread never ends before the process.
-            if command.send(Command::Drain { until, drained }).is_ok() {
-                waiting.push(done);
+            if thread.send(command(sender)).is_ok() {
+                waiting.push(sums);
             }
         }
         let mut totals = Totals::default();
-        for done in waiting {
-            totals = totals.plus(done.await.unwrap_or_default());
+        for sums in waiting {
+            totals = totals.plus(sums.await.unwrap_or_default());
         }
         totals
     }
@@ -170,6 +184,9 @@ async fn serve(work: Work) -> io::Result<()> {
             _ = ticks.tick() => {
                 thread.clock.tick();
                 thread.pools.sweep(&thread);
+                if let Some(log) = &thread.log {
+                    log.tick();
+                }
             }
             Some(ToProxy::EndTunnels { worker, .. }) = wire.recv() => {
                 thread.pools.end_tunnels(worker);
@@ -179,6 +196,10 @@ async fn serve(work: Work) -> io::Result<()> {
                 Some(Command::Drain { until, drained }) => {
                     let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);
                     tokio::task::spawn_local(drain);
+                }
+                Some(Command::Count(sums)) => {
+                    // Who asked may have stopped waiting.
+                    let _ = sums.send(thread.totals());
                 }
                 Some(Command::End) => thread.enter(Phase::Ending),
                 None => std::future::pending().await,
@@ -209,5 +230,8 @@ async fn drain(thread: Rc<Thread>, accepting: Accepting, until: Instant, drained
         }
     }
     // Nobody waits for it when the process is told to end at once.
-    let _ = drained.send(thread.counters.totals());
+    if let Some(log) = &thread.log {
+        log.tick();
+    }
+    let _ = drained.send(thread.totals());
 }

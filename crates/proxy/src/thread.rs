@@ -8,10 +8,11 @@ use http1::RequestHead;
 use supervisor::AppHandle;
 use supervisor::process::ownership::ListenerProbe;
 
+use crate::access_log::ThreadLog;
 use crate::buffer::Buffers;
 use crate::clock::Clock;
+use crate::counters::{Counters, Totals};
 use crate::forward::pool::Pools;
-use crate::record::Counters;
 use crate::runtime::Site;
 
 /// How far the server's own end has come.
@@ -34,7 +35,9 @@ pub(crate) struct Thread {
     pub(crate) buffers: Buffers,
     pub(crate) pools: Pools,
     pub(crate) probe: RefCell<ListenerProbe>,
-    pub(crate) counters: Rc<Counters>,
+    pub(crate) counters: Counters,
+    /// None while nobody reads one.
+    pub(crate) log: Option<ThreadLog>,
     pub(crate) phase: Cell<Phase>,
     /// Client connections that are open on this thread.
     pub(crate) open: Cell<usize>,
@@ -47,6 +50,7 @@ impl Thread {
         // The high half tells threads and server starts apart, the low half counts.
         let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let start = start.map_or(0, |since| since.as_millis() as u64);
+        let log = site.access_log.as_ref().map(ThreadLog::new);
         Self {
             index,
             site,
@@ -55,7 +59,8 @@ impl Thread {
             buffers: Buffers::default(),
             pools,
             probe: RefCell::default(),
-            counters: Rc::default(),
+            counters: Counters::default(),
+            log,
             phase: Cell::new(Phase::Running),
             open: Cell::new(0),
             heads: RefCell::default(),
@@ -78,6 +83,15 @@ impl Thread {
         let id = self.next_request.get();
         self.next_request.set(id.wrapping_add(1));
         id
+    }
+
+    /// What was counted here since the start.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            connections_open: self.open.get() as u64,
+            unlogged: self.log.as_ref().map_or(0, ThreadLog::dropped),
+            ..self.counters.totals()
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -97,6 +97,8 @@ pub(crate) struct Outbox {
     pub(crate) loaded: u64,
     /// Anything was written since the start.
     pub(crate) started: bool,
+    /// So many bytes were, framing included.
+    pub(crate) written: u64,
 }
 
 impl Outbox {
@@ -206,6 +208,7 @@ impl Outbox {
 
     fn written(&mut self, count: usize, buffer: &mut Buffer) {
         self.started = true;
+        self.written += count as u64;
         let own = count.min(self.own.len() - self.sent);
         self.sent += own;
         let direct = (count - own).min(self.direct);

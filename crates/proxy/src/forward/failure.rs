@@ -1,6 +1,7 @@
 //! How forwarding can fail, and what the client is told.
 
 use crate::answer::Answer;
+use crate::record::End;
 
 /// What ends an exchange before its answer is whole.
 #[derive(Debug)]
@@ -8,7 +9,7 @@ pub(crate) enum Failure {
     /// Nobody is there to be told.
     ClientGone,
     /// The answer has begun: the connection is reset, so that it cannot be taken for whole.
-    Abort,
+    Abort(End),
     /// Nothing of an answer was sent: ours is.
     Answer(Answer),
 }
@@ -42,17 +43,33 @@ impl Broken {
     pub(crate) fn into_failure(self, started: bool, body_limit: u64) -> Failure {
         let answer = match self {
             Self::ClientGone => return Failure::ClientGone,
-            _ if started => return Failure::Abort,
-            Self::ClientStalled => Answer::new(408, "the request body did not arrive in time"),
+            broken if started => return Failure::Abort(broken.end()),
+            Self::ClientStalled => {
+                Answer::new(408, "the request body did not arrive in time").ending(End::Timeout)
+            }
             Self::BadChunk(reason) => Answer::new(400, reason),
             Self::BodyTooLarge => Answer::body_too_large(body_limit),
             Self::ClosedBeforeResponse { .. } | Self::ClosedWithinResponse => {
                 Answer::bad_gateway("the app closed the connection without an answer")
             }
-            Self::UpstreamTimeout => Answer::bad_gateway("the app did not answer in time (requestTimeout)"),
+            Self::UpstreamTimeout => {
+                Answer::bad_gateway("the app did not answer in time (requestTimeout)").ending(End::Timeout)
+            }
             Self::BadResponse(reason) => Answer::bad_gateway(reason),
-            Self::Ending => Answer::unavailable("the server is stopping"),
+            Self::Ending => Answer::stopping(),
         };
         Failure::Answer(answer)
+    }
+
+    fn end(&self) -> End {
+        match self {
+            Self::ClientGone => End::ClientGone,
+            Self::ClientStalled | Self::UpstreamTimeout => End::Timeout,
+            Self::BadChunk(_) | Self::BodyTooLarge => End::Refused,
+            Self::ClosedBeforeResponse { .. } | Self::ClosedWithinResponse | Self::BadResponse(_) => {
+                End::UpstreamError
+            }
+            Self::Ending => End::Cut,
+        }
     }
 }

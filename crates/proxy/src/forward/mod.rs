@@ -16,6 +16,7 @@ use supervisor::{Lease, NoLease, WorkerId};
 
 use crate::answer::Answer;
 use crate::connection::Connection;
+use crate::counters::add;
 use crate::exchange::Exchange;
 use crate::forward::failure::{Broken, Failure};
 use crate::forward::pool::{NoConnection, Pool, Upstream};
@@ -41,7 +42,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 pub(crate) async fn forward(
     connection: &Rc<Connection>,
     exchange: &mut Exchange,
-    record: &Record,
+    record: &Record<'_>,
 ) -> Result<Next, Failure> {
     let mut repeatable = exchange.is_repeatable();
     let mut repeated = false;
@@ -62,16 +63,23 @@ pub(crate) async fn forward(
                 return Err(answer(Answer::unavailable("every connection to the app is busy")));
             }
             Err(NoConnection::Timeout) => {
-                return Err(answer(Answer::bad_gateway("the app takes no connection")));
+                let late = Answer::bad_gateway("the app takes no connection");
+                return Err(answer(late.ending(End::Timeout)));
             }
             Err(NoConnection::NoSocket) => {
                 return Err(answer(Answer::unavailable("the server has no connection left for the app")));
             }
         };
+        let counters = &connection.thread.counters;
+        add(if upstream.reused { &counters.upstream_reused } else { &counters.upstream_opened }, 1);
+        record.leased(pool.worker.pid);
         let attempt = Attempt { connection, exchange, pool: &pool, lease, record };
         match attempt.run(upstream, repeatable).await {
             Some(result) => return result,
-            None => (repeatable, repeated) = (false, true),
+            None => {
+                add(&counters.retries, 1);
+                (repeatable, repeated) = (false, true);
+            }
         }
     }
     Err(answer(Answer::bad_gateway("the app went away again and again before it took the request")))
@@ -111,8 +119,8 @@ async fn lease(connection: &Connection) -> Result<Lease, Failure> {
         Some(Err(refused)) => Err(answer(match refused {
             NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
-            NoLease::Deadline => Answer::unavailable("the app did not start in time"),
-            NoLease::Stopped => Answer::unavailable("the server is stopping"),
+            NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
+            NoLease::Stopped => Answer::stopping(),
         })),
     }
 }
@@ -123,7 +131,7 @@ struct Attempt<'a> {
     exchange: &'a Exchange,
     pool: &'a Rc<Pool>,
     lease: Lease,
-    record: &'a Record,
+    record: &'a Record<'a>,
 }
 
 impl Attempt<'_> {
@@ -134,7 +142,7 @@ impl Attempt<'_> {
         head.extend_from_slice(&self.exchange.wire);
         head.extend_from_slice(self.pool.head_end());
         let mut pump = Pump {
-            connection: self.connection,
+            record: self.record,
             exchange: self.exchange,
             request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
             response: ResponseSide::new(thread.buffers.output()),
@@ -183,7 +191,7 @@ impl Attempt<'_> {
 }
 
 struct Pump<'a> {
-    connection: &'a Connection,
+    record: &'a Record<'a>,
     exchange: &'a Exchange,
     request: RequestSide,
     response: ResponseSide,
@@ -191,20 +199,33 @@ struct Pump<'a> {
 
 impl Pump<'_> {
     fn poll(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) -> Poll<Result<Outcome, Broken>> {
-        self.connection.slot.register(context);
-        if self.connection.thread.phase.get() == Phase::Ending {
+        let result = self.step(context, upstream);
+        // Each time, so that the record is right also when nobody polls again.
+        self.record.received(self.request.received());
+        self.record.sent(self.response.sent());
+        result
+    }
+
+    fn step(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) -> Poll<Result<Outcome, Broken>> {
+        let connection = self.record.connection;
+        connection.slot.register(context);
+        if connection.thread.phase.get() == Phase::Ending {
             return Poll::Ready(Err(Broken::Ending));
         }
         if self.request.progress == Progress::Sending
-            && let Poll::Ready(Err(broken)) = self.request.poll(context, self.connection, &upstream.stream)
+            && let Poll::Ready(Err(broken)) = self.request.poll(context, connection, &upstream.stream)
         {
             return Poll::Ready(Err(broken));
         }
-        if self.request.progress != Progress::Sending && self.connection.poll_gone(context).is_ready() {
+        if self.request.progress != Progress::Sending && connection.poll_gone(context).is_ready() {
             return Poll::Ready(Err(Broken::ClientGone));
         }
-        let sides =
-            Sides { connection: self.connection, exchange: self.exchange, request: self.request.progress };
+        let sides = Sides {
+            connection,
+            exchange: self.exchange,
+            request: self.request.progress,
+            record: self.record,
+        };
         self.response.poll(context, sides, upstream)
     }
 }

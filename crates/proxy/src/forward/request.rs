@@ -49,6 +49,11 @@ impl RequestSide {
         self.outbox.into_own()
     }
 
+    /// Body bytes that came from the client.
+    pub(crate) fn received(&self) -> u64 {
+        self.outbox.loaded
+    }
+
     /// Sends on; ready when nothing is left to do.
     pub(crate) fn poll(
         &mut self,

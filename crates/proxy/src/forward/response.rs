@@ -12,6 +12,7 @@ use crate::forward::body::{Loaded, Outbox, Source};
 use crate::forward::failure::Broken;
 use crate::forward::pool::Upstream;
 use crate::forward::request::{BULK, Progress};
+use crate::record::Record;
 
 /// What the response side came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(crate) struct Sides<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) exchange: &'a Exchange,
     pub(crate) request: Progress,
+    pub(crate) record: &'a Record<'a>,
 }
 
 impl ResponseSide {
@@ -74,6 +76,11 @@ impl ResponseSide {
     /// Whether the client may have got a byte of the final answer.
     pub(crate) fn started(&self) -> bool {
         self.has_head && self.outbox.started
+    }
+
+    /// Bytes that were written to the client.
+    pub(crate) fn sent(&self) -> u64 {
+        self.outbox.written
     }
 
     pub(crate) fn into_own(self) -> Vec<u8> {
@@ -218,7 +225,8 @@ impl ResponseSide {
     }
 
     fn write_final(&mut self, sides: Sides<'_>, data: &[u8]) {
-        let Sides { connection, exchange, request } = sides;
+        let Sides { connection, exchange, request, record } = sides;
+        record.answered(self.head.status);
         let http10 = exchange.version == Version::Http10;
         let has_body = self.head.status != 101 && !matches!(self.head.body, Body::None);
         self.chunked = has_body && !http10 && !matches!(self.head.body, Body::Length(_));

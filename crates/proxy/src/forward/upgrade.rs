@@ -34,6 +34,8 @@ struct Direction {
     mask: Option<[u8; 4]>,
     /// Only what completes a frame may still pass.
     ending: bool,
+    /// Bytes that were written since the start.
+    written: u64,
     /// Our own close frame, once it is due.
     close: Vec<u8>,
     closed: bool,
@@ -56,7 +58,7 @@ pub(crate) async fn tunnel(
     connection: &Rc<Connection>,
     pool: &Rc<Pool>,
     upstream: Upstream,
-    record: &Record,
+    record: &Record<'_>,
 ) -> Next {
     let mut tunnel = Tunnel {
         connection,
@@ -68,7 +70,13 @@ pub(crate) async fn tunnel(
         ending: false,
     };
     tunnel.upstream.becomes_tunnel();
-    let end = poll_fn(|context| tunnel.poll(context)).await;
+    let end = poll_fn(|context| {
+        let (to_app, to_client) = (tunnel.to_app.written, tunnel.to_client.written);
+        let end = tunnel.poll(context);
+        record.moved(tunnel.to_app.written - to_app, tunnel.to_client.written - to_client);
+        end
+    })
+    .await;
     connection.slot.disarm_all();
     let Upstream { stream, buffer, .. } = tunnel.upstream;
     connection.thread.buffers.give_back(buffer);
@@ -76,7 +84,8 @@ pub(crate) async fn tunnel(
     record.ended(match end {
         TunnelEnd::InOrder => End::Done,
         TunnelEnd::ClientGone => End::ClientGone,
-        TunnelEnd::AppReset | TunnelEnd::Ended => End::Cut,
+        TunnelEnd::AppReset => End::UpstreamError,
+        TunnelEnd::Ended => End::Cut,
     });
     match end {
         TunnelEnd::AppReset => {
@@ -183,7 +192,9 @@ impl Direction {
             }
             let own = !self.close.is_empty();
             let bytes = if own { &self.close[..] } else { buffer.part(0..self.pending) };
-            match std::task::ready!(to.poll_write(context, &[IoSlice::new(bytes)]))? {
+            let count = std::task::ready!(to.poll_write(context, &[IoSlice::new(bytes)]))?;
+            self.written += count as u64;
+            match count {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count if own => {
                     self.close.drain(..count);

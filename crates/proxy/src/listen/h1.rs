@@ -75,14 +75,17 @@ pub(crate) async fn serve<F: Future<Output = Next>>(
 /// One exchange: from the first byte of its head to the last byte of its answer.
 pub(crate) async fn exchange(connection: Rc<Connection>) -> Next {
     let mut head = connection.thread.head();
+    let began = Record::begin(&connection);
     let next = match read_head(&connection, &mut head).await {
-        Ok(()) => pipeline::reply(&connection, &head).await,
+        Ok(()) => {
+            let record = Record::new(&connection, began, Some(&head));
+            pipeline::reply(&connection, &head, record).await
+        }
         Err(NoHead::Gone) => Next::Close,
         Err(NoHead::Answer(answer)) => {
-            let record = Record::new(&connection.thread.counters);
-            record.ended(End::Done);
+            let record = Record::new(&connection, began, None);
             let to = To { method: Method::Get, reader: Reader::default(), keep_alive: false };
-            pipeline::say(&connection, &record, &answer, to).await
+            pipeline::say(&record, &answer, to).await
         }
     };
     connection.thread.give_back_head(head);
@@ -133,7 +136,8 @@ async fn more_of_head(connection: &Connection, looked: usize) -> Result<(), NoHe
             }
             Err(NoBytes::Gone) => return Err(NoHead::Gone),
             Err(NoBytes::Deadline) => {
-                return Err(NoHead::Answer(Answer::new(408, "the request's head did not arrive in time")));
+                let late = Answer::new(408, "the request's head did not arrive in time");
+                return Err(NoHead::Answer(late.ending(End::Timeout)));
             }
         }
     }

@@ -32,3 +32,4 @@ pub use plan::{
     StdoutLog,
 };
 pub use resolve::load;
+pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

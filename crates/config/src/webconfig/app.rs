@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::handlers::Mapped;
+use super::schema::{self, Honoured};
 use super::xml::Element;
-use super::{Sections, refuse_unknown};
+use super::{Sections, refuse_unknown, strict};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Handler;
@@ -78,45 +79,8 @@ fn warn_mapping(
     report.add(crate::Severity::Warning, Code::NoHandler, place, message).hint(hint);
 }
 
-const ASP_NET_CORE: &[&str] = &[
-    "processPath",
-    "arguments",
-    "startupTimeLimit",
-    "shutdownTimeLimit",
-    "rapidFailsPerMinute",
-    "requestTimeout",
-    "stdoutLogEnabled",
-    "stdoutLogFile",
-    "processesPerApplication",
-    "forwardWindowsAuthToken",
-    "disableStartUpErrorPage",
-    "hostingModel",
-];
-
-const HTTP_PLATFORM: &[&str] = &[
-    "processPath",
-    "arguments",
-    "startupTimeLimit",
-    "startupRetryCount",
-    "shutdownTimeLimit",
-    "rapidFailsPerMinute",
-    "requestTimeout",
-    "stdoutLogEnabled",
-    "stdoutLogFile",
-    "processesPerApplication",
-    "forwardWindowsAuthToken",
-];
-
-/// Attributes that IIS allows on every section. They restrict who may override it, which is nobody here.
-const LOCKS: &[&str] =
-    &["lockAttributes", "lockAllAttributesExcept", "lockElements", "lockAllElementsExcept", "lockItem"];
-
 fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSection {
-    let children: &[&str] = match handler {
-        Handler::AspNetCore => &["environmentVariables", "handlerSettings", "recycleOnFileChange"],
-        Handler::HttpPlatform => &["environmentVariables", "recycleOnFileChange"],
-    };
-    refuse_strangers(handler, elements, children, report);
+    refuse_strangers(handler, elements, report);
     let mut section = Reader { elements, report };
     // HttpPlatformHandler: up to 30 days in whole minutes; the ASP.NET Core Module: up to 360 hours.
     let (most, step) = if handler == Handler::HttpPlatform { (2_592_000, 60) } else { (1_296_000, 1) };
@@ -148,36 +112,38 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
     }
 }
 
-fn refuse_strangers(handler: Handler, elements: &[Element], children: &[&str], report: &mut Report) {
-    let (attributes, foreign, other) = match handler {
-        Handler::AspNetCore => (ASP_NET_CORE, HTTP_PLATFORM, "httpPlatform"),
-        Handler::HttpPlatform => (HTTP_PLATFORM, ASP_NET_CORE, "aspNetCore"),
+fn refuse_strangers(handler: Handler, elements: &[Element], report: &mut Report) {
+    let (own, other) = match handler {
+        Handler::AspNetCore => ("aspNetCore", "httpPlatform"),
+        Handler::HttpPlatform => ("httpPlatform", "aspNetCore"),
     };
+    let (Some(own), Some(other)) = (schema::section(own), schema::section(other)) else { return };
+    let (attributes, foreign, children) = (own.attributes(""), other.attributes(""), own.children(""));
     for element in elements {
         for (name, place) in element.attributes() {
-            if name == "configSource" || name == "configProtectionProvider" {
-                let message =
-                    format!("{name} is not supported: the section must stand in this file, in the clear");
-                report.error(Code::NotSupported, &place, message).hint("write the section's attributes here");
-            } else if foreign.contains(&name) && !attributes.contains(&name) {
+            let known = attributes.contains(&name);
+            if !known && foreign.contains(&name) {
                 let message = format!("unrecognised attribute \"{name}\"");
-                report
-                    .error(Code::UnknownAttribute, &place, message)
-                    .hint(format!("it belongs to <{other}>"));
-            } else if !attributes.contains(&name) && !LOCKS.contains(&name) {
-                refuse_unknown("attribute", name, &place, attributes, report);
+                let hint = format!("it belongs to <{}>", other.path);
+                report.error(Code::UnknownAttribute, &place, message).hint(hint);
+            } else if !known {
+                strict::refuse_attribute(name, &place, &attributes, report);
             }
         }
-        for child in element.children().filter(|child| !children.contains(&child.name())) {
-            refuse_unknown("element", child.name(), &child.place(), children, report);
-        }
-        for file in element.children().filter(|child| child.name() == "recycleOnFileChange") {
-            // In both schemas and read by no version of the module: checked, without effect.
-            for child in file.children().filter(|child| !matches!(child.name(), "file" | "clear" | "remove"))
-            {
-                refuse_unknown("element", child.name(), &child.place(), &["file", "clear"], report);
+        for child in element.children() {
+            if !children.contains(&child.name()) {
+                refuse_unknown("element", child.name(), &child.place(), &children, report);
+            } else if child.name() == "recycleOnFileChange" {
+                refuse_in_recycle(child, report);
             }
         }
+    }
+}
+
+/// In both schemas and read by no version of the module: checked, without effect.
+fn refuse_in_recycle(element: Element, report: &mut Report) {
+    for child in element.children().filter(|child| !matches!(child.name(), "file" | "clear" | "remove")) {
+        refuse_unknown("element", child.name(), &child.place(), &["file", "clear"], report);
     }
 }
 
@@ -187,17 +153,11 @@ struct Settings {
     forward_connection: bool,
 }
 
-/// Settings of the module that would change something and do not here.
-const SETTINGS_NOT_HONOURED: &[&str] = &[
-    "debugFile",
-    "debugLevel",
-    "disallowRotationOnConfigChange",
-    "shutdownDelay",
-    "experimentalEnableShadowCopy",
-    "enableShadowCopy",
-    "shadowCopyDirectory",
-    "cleanShadowCopyDirectory",
-];
+/// A setting of the module that would change something and does not here.
+fn idle_setting(name: &str) -> Option<&'static str> {
+    let known = schema::HANDLER_SETTINGS.iter().find(|known| name.eq_ignore_ascii_case(known.path))?;
+    (known.honoured == Honoured::No).then_some(known.path)
+}
 
 struct Reader<'r, 'a, 'i> {
     /// The weaker first.
@@ -349,9 +309,7 @@ impl Reader<'_, '_, '_> {
                 settings.console_off = value.eq_ignore_ascii_case("false");
             } else if name.value.eq_ignore_ascii_case("forwardResponseConnectionHeader") {
                 settings.forward_connection = value.eq_ignore_ascii_case("true");
-            } else if let Some(known) =
-                SETTINGS_NOT_HONOURED.iter().find(|known| name.value.eq_ignore_ascii_case(known))
-            {
+            } else if let Some(known) = idle_setting(&name.value) {
                 idle.push(known);
                 place.get_or_insert(name.place);
             }

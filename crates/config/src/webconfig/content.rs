@@ -1,5 +1,6 @@
 //! `<requestFiltering>`: the size of a body is honoured, the rest is named as not honoured.
 
+use super::strict;
 use super::xml::Element;
 use crate::code::Code;
 use crate::report::{Report, Spanned};
@@ -10,6 +11,7 @@ pub(super) fn request_filtering(elements: &[Element], report: &mut Report) -> Op
     let mut body_bytes = None;
     let mut others: Vec<String> = Vec::new();
     for element in elements {
+        strict::refuse_strangers("security/requestFiltering", *element, report);
         others.extend(element.attributes().map(|(name, _)| name.to_owned()));
         for child in element.children() {
             if child.name() == "requestLimits" {

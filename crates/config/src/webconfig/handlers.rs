@@ -1,5 +1,6 @@
 //! `<handlers>`: which module gets the requests. Only whether one of ours is mapped matters yet.
 
+use super::strict;
 use super::xml::Element;
 use crate::code::Code;
 use crate::diagnostic::Place;
@@ -24,6 +25,9 @@ struct Entry {
 /// Applies `add`, `remove` and `clear` in the order of the file.
 pub(super) fn read(elements: &[Element], report: &mut Report) -> Option<Mapped> {
     let mut entries: Vec<Entry> = Vec::new();
+    for element in elements {
+        strict::refuse_strangers("handlers", *element, report);
+    }
     for child in elements.iter().flat_map(|element| element.children()) {
         let name = child.attribute("name").map(|name| name.value);
         match (child.name(), name) {
@@ -35,9 +39,8 @@ pub(super) fn read(elements: &[Element], report: &mut Report) -> Option<Mapped> 
                 let message = format!("<{}> needs a name", child.name());
                 report.error(Code::MissingAttribute, &child.place(), message).hint("add name=\"...\"");
             }
-            (other, _) => {
-                super::refuse_unknown("element", other, &child.place(), &["add", "remove", "clear"], report)
-            }
+            // Refused already.
+            (_, _) => {}
         }
     }
     warn(&entries, report);

@@ -4,6 +4,8 @@
 mod app;
 mod content;
 mod handlers;
+pub(crate) mod schema;
+mod strict;
 mod support;
 mod xml;
 
@@ -78,6 +80,7 @@ pub(crate) fn read(bytes: &[u8], file: &str, report: &mut Report) -> Option<WebC
         return None;
     }
     let errors = report.errors();
+    support::warn_transforms(root, report);
     let mut sections = Sections::default();
     collect(root, &mut sections, report);
     let read = interpret(&sections, report);
@@ -113,6 +116,9 @@ fn collect_location<'a, 'i>(
     strangers: &mut support::Strangers,
     report: &mut Report,
 ) {
+    if let Some(info) = schema::section("location") {
+        strict::refuse_attributes(info, "", location, report);
+    }
     let path = location.attribute("path").map(|path| path.value).unwrap_or_default();
     if !matches!(path.trim_matches('/'), "" | ".") {
         let message = format!("<location path=\"{path}\"> is not honoured by this version");

@@ -1,79 +1,23 @@
-//! Which sections of IIS are known, and what this version does with each. Says so once for each section that
-//! it does not honour, so that nobody has to find out from the outside.
+//! Says so once for each section that is not honoured or not known, so that nobody has to find out from the
+//! outside. What is known stands in [`schema`].
 
 use super::Section;
+use super::schema::{self, Honoured, SECTIONS};
 use super::xml::Element;
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::report::Report;
 
-/// What happens with a section.
-#[derive(Debug, Clone, Copy)]
-enum Support {
-    /// Another file of this folder reads it.
-    Read,
-    /// Without meaning for an app that takes every path, in IIS too.
-    NoEffect,
-    /// Known, and not done; the text says what that means.
-    NotHonoured(&'static str),
-}
-
-use Support::{NoEffect, NotHonoured, Read};
-
 /// Elements of `system.webServer` that hold sections, not settings.
 pub(super) const GROUPS: &[&str] = &["security", "security/authentication", "tracing"];
 
-const OPEN: &str = "every client is let in; restrict access in front of this server";
-
-const SECTIONS: &[(&str, Support)] = &[
-    ("aspNetCore", Read),
-    ("httpPlatform", Read),
-    ("handlers", Read),
-    ("security/requestFiltering", Read),
-    ("modules", NoEffect),
-    ("globalModules", NoEffect),
-    ("validation", NoEffect),
-    ("staticContent", NoEffect),
-    ("defaultDocument", NoEffect),
-    ("directoryBrowse", NoEffect),
-    ("caching", NoEffect),
-    ("asp", NoEffect),
-    ("cgi", NoEffect),
-    ("fastCgi", NoEffect),
-    ("isapiFilters", NoEffect),
-    ("serverSideInclude", NoEffect),
-    ("httpTracing", NoEffect),
-    ("management", NoEffect),
-    ("security/applicationDependencies", NoEffect),
-    ("security/isapiCgiRestriction", NoEffect),
-    ("rewrite", NotHonoured("nothing is rewritten, redirected or blocked by its rules")),
-    ("httpRedirect", NotHonoured("requests go to the app")),
-    ("httpProtocol", NotHonoured("its response headers are neither added nor removed")),
-    ("httpErrors", NotHonoured("the server's own error pages are used")),
-    ("httpCompression", NotHonoured("responses are passed on as the app sends them")),
-    ("urlCompression", NotHonoured("responses are passed on as the app sends them")),
-    ("webSocket", NotHonoured("WebSockets are passed to the app")),
-    ("applicationInitialization", NotHonoured("no page is requested at the start")),
-    ("serverRuntime", NotHonoured("the server's own limits hold")),
-    ("httpLogging", NotHonoured("the server's own logging holds")),
-    ("odbcLogging", NotHonoured("the server's own logging holds")),
-    ("tracing/traceFailedRequests", NotHonoured("no failed request is traced")),
-    ("tracing/traceProviderDefinitions", NoEffect),
-    ("security/access", NotHonoured(OPEN)),
-    ("security/authorization", NotHonoured(OPEN)),
-    ("security/ipSecurity", NotHonoured(OPEN)),
-    ("security/dynamicIpSecurity", NotHonoured(OPEN)),
-    ("security/authentication/anonymousAuthentication", NotHonoured(OPEN)),
-    ("security/authentication/windowsAuthentication", NotHonoured(OPEN)),
-    ("security/authentication/basicAuthentication", NotHonoured(OPEN)),
-    ("security/authentication/digestAuthentication", NotHonoured(OPEN)),
-    ("security/authentication/clientCertificateMappingAuthentication", NotHonoured(OPEN)),
-    ("security/authentication/iisClientCertificateMappingAuthentication", NotHonoured(OPEN)),
-];
-
 /// Every section and group that is known.
 pub(super) fn known() -> impl Iterator<Item = &'static str> {
-    SECTIONS.iter().map(|(path, _)| *path).chain(GROUPS.iter().copied())
+    SECTIONS
+        .iter()
+        .map(|section| section.path)
+        .filter(|path| *path != "location")
+        .chain(GROUPS.iter().copied())
 }
 
 /// One warning for each section that is not honoured and asks for something.
@@ -81,14 +25,13 @@ pub(super) fn warn(sections: &[Section], report: &mut Report) {
     let mut told: Vec<&str> = Vec::new();
     for section in sections {
         let path = section.path.as_str();
-        let support = SECTIONS.iter().find(|(known, _)| *known == path).map(|(_, support)| *support);
-        let (code, what, hint) = match support {
-            Some(Read) => continue,
-            Some(NoEffect) if path != "modules" => continue,
-            Some(NoEffect) => {
-                (Code::NotHonoured, "adds modules of IIS, which cannot run here", "removing modules is fine")
+        let (code, what, hint) = match schema::section(path).map(|info| (info.honoured, info.note)) {
+            Some((Honoured::Yes | Honoured::Translated | Honoured::InPart, _)) => continue,
+            Some((Honoured::NoEffect, hint)) if path == "modules" => {
+                (Code::NotHonoured, "adds modules of IIS, which cannot run here", hint)
             }
-            Some(NotHonoured(hint)) => (Code::NotHonoured, "is not honoured by this version", hint),
+            Some((Honoured::NoEffect, hint)) => (Code::NoEffect, "changes nothing here", hint),
+            Some((Honoured::No, hint)) => (Code::NotHonoured, "is not honoured by this version", hint),
             None => (Code::UnknownSection, "is not a section of IIS and is ignored", "check its name"),
         };
         if asks_for_nothing(path, section.element) || told.contains(&path) {
@@ -96,6 +39,28 @@ pub(super) fn warn(sections: &[Section], report: &mut Report) {
         }
         told.push(path);
         report.warning(code, &section.element.place(), format!("<{path}> {what}")).hint(hint);
+    }
+}
+
+/// One warning for all that a transform left behind: a file for `xdt` was copied in place of its result, or a tool
+/// kept its marks.
+pub(super) fn warn_transforms(root: Element, report: &mut Report) {
+    let mut names: Vec<&str> = Vec::new();
+    let mut first = None;
+    root.visit(&mut |element| {
+        for (name, place) in element.transforms() {
+            first.get_or_insert(place);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    });
+    if let Some(place) = first {
+        let list = names.iter().map(|name| format!("xdt:{name}")).collect::<Vec<_>>().join(", ");
+        let message = format!("leftovers of a transform are ignored: {list}");
+        report
+            .warning(Code::TransformLeftover, &place, message)
+            .hint("is this the file that publishing wrote?");
     }
 }
 
@@ -107,6 +72,8 @@ fn asks_for_nothing(path: &str, element: Element) -> bool {
     let last = path.rsplit('/').next().unwrap_or(path);
     match last {
         "modules" => element.children().all(|child| child.name() != "add"),
+        // Written by habit, and asks for what is so: see the module documentation of IIS on migrated apps.
+        "validation" => !says("validateIntegratedModeConfiguration", "true"),
         "webSocket" | "anonymousAuthentication" => !says("enabled", "false"),
         "httpRedirect" => !says("enabled", "true"),
         "urlCompression" => says("doDynamicCompression", "false") && !says("doStaticCompression", "true"),
@@ -156,7 +123,10 @@ impl Strangers {
         let name = element.name();
         let slip = STRUCTURE.iter().chain(FRAMEWORK).find(|known| known.eq_ignore_ascii_case(name));
         match slip {
-            Some(&"configSections") if name == "configSections" => self.declare(element),
+            Some(&"configSections") if name == "configSections" => {
+                self.declare(element);
+                self.framework.push((name.to_owned(), element.place()));
+            }
             Some(&"system.applicationHost") if name == "system.applicationHost" => {
                 let message =
                     "<system.applicationHost> belongs in applicationHost.config and is ignored".to_owned();
@@ -195,9 +165,11 @@ impl Strangers {
     pub(super) fn warn(self, report: &mut Report) {
         let Some((_, place)) = self.framework.first() else { return };
         let mut names: Vec<String> = Vec::new();
-        for (name, _) in &self.framework {
-            if !names.iter().any(|known| known == &format!("<{name}>")) {
-                names.push(format!("<{name}>"));
+        let mut told: Vec<&str> = Vec::new();
+        for (name, place) in &self.framework {
+            if !told.contains(&name.as_str()) {
+                told.push(name);
+                names.push(format!("<{name}> (line {})", place.line));
             }
         }
         let verb = if names.len() == 1 {

@@ -199,6 +199,21 @@ impl<'a, 'i> Element<'a, 'i> {
         self.plain_attributes().map(move |attribute| (attribute.name(), self.at(attribute.range().start)))
     }
 
+    /// Name and place of every attribute that belongs to a transform.
+    pub(crate) fn transforms(self) -> impl Iterator<Item = (&'a str, Place)> {
+        let attributes = self.node.attributes();
+        let of_transform =
+            attributes.filter(|a| a.namespace().is_some_and(|name| name.ends_with("XML-Document-Transform")));
+        of_transform.map(move |attribute| (attribute.name(), self.at(attribute.range().start)))
+    }
+
+    /// This element and all below it, in the order of the file.
+    pub(crate) fn visit(self, see: &mut dyn FnMut(Element<'a, 'i>)) {
+        for node in self.node.descendants().filter(Node::is_element) {
+            see(Element { node, file: self.file });
+        }
+    }
+
     fn plain_attributes(self) -> impl Iterator<Item = Attribute<'a, 'i>> {
         self.node.attributes().filter(|attribute| attribute.namespace().is_none())
     }
@@ -216,7 +231,8 @@ mod tests {
     fn code(text: &str) -> Option<&'static str> {
         let mut report = Report::default();
         let parsed = parse(text, "web.config", &mut report).is_some();
-        let codes: Vec<_> = report.into_diagnostics().iter().map(|diagnostic| diagnostic.code.as_str()).collect();
+        let codes: Vec<_> =
+            report.into_diagnostics().iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(parsed, codes.is_empty());
         codes.first().copied()
     }

@@ -28,7 +28,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Whether sending it again can do no harm: RFC 9110 §9.2.2, and nothing of a body is lost.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.method.is_idempotent() && self.body == Body::None && !self.websocket
+        self.method.is_idempotent() && !self.has_body() && !self.websocket
     }
 
     pub(crate) fn has_body(&self) -> bool {

@@ -44,7 +44,6 @@ pub(crate) async fn forward(
     exchange: &mut Exchange,
     record: &Record<'_>,
 ) -> Result<Next, Failure> {
-    let mut repeatable = exchange.is_repeatable();
     let mut repeated = false;
     for _ in 0..LEASES_MOST {
         let lease = lease(connection).await?;
@@ -74,11 +73,11 @@ pub(crate) async fn forward(
         add(if upstream.reused { &counters.upstream_reused } else { &counters.upstream_opened }, 1);
         record.leased(pool.worker.pid);
         let attempt = Attempt { connection, exchange, pool: &pool, lease, record };
-        match attempt.run(upstream, repeatable).await {
+        match attempt.run(upstream).await {
             Some(result) => return result,
             None => {
                 add(&counters.retries, 1);
-                (repeatable, repeated) = (false, true);
+                repeated = true;
             }
         }
     }
@@ -136,7 +135,7 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// None when the exchange may be tried again.
-    async fn run(self, mut upstream: Upstream, repeatable: bool) -> Option<Result<Next, Failure>> {
+    async fn run(self, mut upstream: Upstream) -> Option<Result<Next, Failure>> {
         let thread = &self.connection.thread;
         let mut head = thread.buffers.output();
         head.extend_from_slice(&self.exchange.wire);
@@ -154,10 +153,12 @@ impl Attempt<'_> {
             Ok(Outcome::Upgraded) => {
                 Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
             }
-            // No process has read it, so nothing of it was acted on, and it may be sent once more: over a reused
-            // connection whose end crossed our request, or to a worker that was dying.
+            // No process has read it, so nothing of it was acted on, and it may be sent again: it crossed the end of a
+            // reused connection, or it reached a worker that was dying.
             Err(Broken::ClosedBeforeResponse { unread: true })
-                if repeatable && !upstream.answered && (upstream.reused || self.is_dying().await) =>
+                if self.exchange.is_repeatable()
+                    && !upstream.answered
+                    && (upstream.reused || self.is_dying().await) =>
             {
                 return None;
             }

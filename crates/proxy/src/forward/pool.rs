@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -256,7 +257,10 @@ impl Pool {
             other => other,
         })? {
             Ok(stream) => stream,
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            // Refused: nobody listens. Reset: whoever did ended while the connection was made.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) =>
+            {
                 connection.thread.app.suspect(self.worker.id, Suspicion::NoListener);
                 return Err(NoConnection::WorkerGone);
             }

@@ -61,6 +61,8 @@ pub(super) struct Running {
     keeper: Watched,
     keeper_pid: u32,
     app: Option<u32>,
+    /// Its end was told.
+    exited: bool,
     kept: KeptListeners,
     phase: Phase,
     owner: Owner,
@@ -85,6 +87,7 @@ impl Running {
             keeper,
             keeper_pid,
             app: None,
+            exited: false,
             kept: KeptListeners::of(keeper_pid),
             phase: Phase::Ordered,
             owner: Owner::None,
@@ -211,7 +214,12 @@ impl Running {
             // The start has failed, and what the app printed says why.
             let _ = timeout(EXPLANATION, self.follow.output.settle()).await;
         }
-        self.phase = Phase::Ended;
+        // A launcher that ended well may have left an app behind that is still to listen; the keeper ends when
+        // it has not.
+        if exit != Exit::Code(0) || !matches!(self.phase, Phase::Starting(..)) {
+            self.phase = Phase::Ended;
+        }
+        self.exited = true;
         self.follow.teller.tell(ProcessEvent::Exited(exit));
         if matches!(self.owner, Owner::Ended { .. }) {
             self.owner_gone();
@@ -220,7 +228,7 @@ impl Running {
 
     fn owner_ended(&mut self) {
         match &self.owner {
-            Owner::Alive { pid, .. } if Some(*pid) == self.app && !matches!(self.phase, Phase::Ended) => {
+            Owner::Alive { pid, .. } if Some(*pid) == self.app && !self.exited => {
                 self.owner = Owner::Ended { tell: Instant::now() + STATUS_FOLLOWS };
             }
             Owner::Alive { .. } | Owner::Ended { .. } => self.owner_gone(),
@@ -242,10 +250,10 @@ impl Running {
                     ProcessEvent::SpawnFailed { stage: "keeper".to_owned(), errno: libc::ECHILD, path };
                 self.follow.teller.tell(event);
             }
-            Phase::Starting(..) | Phase::Settled => {
+            Phase::Starting(..) | Phase::Settled if !self.exited => {
                 self.follow.teller.tell(ProcessEvent::Exited(Exit::Signal(libc::SIGKILL)));
             }
-            Phase::Ended => {}
+            Phase::Starting(..) | Phase::Settled | Phase::Ended => {}
         }
         if !matches!(self.owner, Owner::None) {
             self.owner_gone();

@@ -71,22 +71,35 @@ fn started(launch: Launch) -> Outcome<(Folder, Server, String)> {
 /// # Errors
 /// When something is left.
 pub fn orphans(launch: Launch, count: u64, idle: u64) -> Outcome {
-    for trial in 1..=count {
-        let (_folder, mut server, mark) = started(launch)?;
-        std::thread::sleep(seconds(idle));
-        let below = process::descendants(server.pid());
-        let all: Vec<Process> = process::marked(&mark).into_iter().chain(below).collect();
-        server.kill()?;
-        let outcome = wait_for("the app's end", seconds(2), || {
-            let left = all.iter().any(|one| process::lives(*one)) || !process::marked(&mark).is_empty();
-            (!left).then_some(())
-        });
-        if let Err(Failure(why)) = outcome {
-            let left: Vec<Process> = all.into_iter().filter(|one| process::lives(*one)).collect();
-            crate::fail!("trial {trial} of {count}, {launch:?}: {why}; left: {}", process::describe(&left));
-        }
-    }
-    Ok(())
+    // Servers that idle do so side by side; the others one by one, since a busy machine hides nothing.
+    let lanes = if idle == 0 { 1 } else { count.clamp(1, 10) };
+    std::thread::scope(|scope| {
+        let trial = |lane: u64| {
+            (lane..count).step_by(usize::try_from(lanes).unwrap_or(1)).try_for_each(|trial| {
+                orphan(launch, idle).map_err(|Failure(why)| {
+                    Failure(format!("trial {} of {count}, {launch:?}: {why}", trial + 1))
+                })
+            })
+        };
+        let lanes: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || trial(lane))).collect();
+        lanes.into_iter().try_for_each(|lane| lane.join().ok().context("a trial panicked")?)
+    })
+}
+
+fn orphan(launch: Launch, idle: u64) -> Outcome {
+    let (_folder, mut server, mark) = started(launch)?;
+    std::thread::sleep(seconds(idle));
+    let below = process::descendants(server.pid());
+    let all: Vec<Process> = process::marked(&mark).into_iter().chain(below).collect();
+    server.kill()?;
+    let outcome = wait_for("the app's end", seconds(2), || {
+        let left = all.iter().any(|one| process::lives(*one)) || !process::marked(&mark).is_empty();
+        (!left).then_some(())
+    });
+    outcome.map_err(|Failure(why)| {
+        let left: Vec<Process> = all.into_iter().filter(|one| process::lives(*one)).collect();
+        Failure(format!("{why}; left: {}", process::describe(&left)))
+    })
 }
 
 /// Kills the app under load so often, with a thief that takes its port; the thief is never sent a byte.

@@ -21,6 +21,14 @@ events! {
     STOPPED = 2102, Information, "Where requests were cut: raise `--drain-timeout`.";
     /// SIGHUP came, and there is no reload yet.
     NO_RELOAD = 2103, Warning, "Restart the server.";
+    /// What was understood of configuration and flags; with `--log-format json` only, as text it is a table.
+    PLAN = 2104, Information, "Nothing.";
+    /// What was counted since the start: on SIGUSR1, and at the end.
+    COUNTED = 2105, Information, "Nothing.";
+    /// The access log cannot be written, or its reader is too slow; requests go on, lines are dropped and counted.
+    ACCESS_LOG_FAILS = 2106, Warning, "Make room on the disk, or read the pipe.";
+    /// The access log is written again.
+    ACCESS_LOG_RECOVERS = 2107, Information, "Nothing; a line in the log says how many are missing.";
 }
 
 #[cfg(test)]

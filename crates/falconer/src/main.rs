@@ -5,6 +5,7 @@
 mod cli;
 mod events;
 mod files;
+mod observe;
 mod run;
 mod signals;
 

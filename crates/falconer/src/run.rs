@@ -8,11 +8,21 @@ use config::Plan;
 use proxy::{Bound, Proxy, Site, Totals, Wires};
 use supervisor::process::Spawner;
 use supervisor::{AppControl, AppEvent, AppSetup, Level};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::cli::print::{self, Printer};
-use crate::events::{LISTENING, NO_RELOAD, STOPPED, STOPPING};
+use crate::cli::print::{Format, Printer};
+use crate::events::{ACCESS_LOG_FAILS, COUNTED, LISTENING, NO_RELOAD, STOPPED, STOPPING};
+use crate::observe::access_log::{Target, Writer};
 use crate::signals::{Signals, Told};
+
+/// How the server speaks.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// How event lines are written.
+    pub(crate) format: Format,
+    /// Where the access log goes; none for nowhere.
+    pub(crate) access_log: Option<Target>,
+}
 
 /// Runs until a signal ends it.
 ///
@@ -23,12 +33,23 @@ pub(crate) fn run(
     inherited: Vec<(OsString, OsString)>,
     threads: usize,
     bound: Bound,
+    output: Output,
 ) -> io::Result<()> {
     let spawner = Spawner::start()?;
-    let printer = Printer::start()?;
+    let printer = Printer::start(output.format)?;
+    let (events, happened) = unbounded_channel();
+    let writer = output.access_log.map(|target| Writer::start(target, events.clone())).transpose()?;
+    let voice = Voice { printer: &printer, writer: writer.as_ref() };
     // The control side: one thread, this one.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(plan, inherited, threads, bound, (spawner, &printer)))?;
+    runtime.block_on(serve(plan, inherited, bound, (spawner, threads), (voice, events, happened)))?;
+    if writer.is_some_and(|writer| !writer.finish()) {
+        printer.line(
+            ACCESS_LOG_FAILS,
+            Level::Warning,
+            "the end of the access log is lost: its reader is too slow",
+        );
+    }
     printer.finish();
     Ok(())
 }
@@ -36,18 +57,18 @@ pub(crate) fn run(
 async fn serve(
     plan: Plan,
     inherited: Vec<(OsString, OsString)>,
-    threads: usize,
     bound: Bound,
-    (spawner, printer): (Spawner, &Printer),
+    (spawner, threads): (Spawner, usize),
+    (voice, events, mut happened): (Voice<'_>, UnboundedSender<AppEvent>, UnboundedReceiver<AppEvent>),
 ) -> io::Result<()> {
+    let printer = voice.printer;
     let mut signals = Signals::listen()?;
-    printer.text(print::plan(&plan));
+    printer.plan(&plan);
     for address in bound.addresses() {
         let base = plan.app.path_base.trim_end_matches('/');
         printer.line(LISTENING, Level::Information, format!("Listening on http://{address}{base}"));
     }
     let wires = Wires::new(threads);
-    let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
     let drain_timeout = plan.drain_timeout;
     let site = Site {
         path_base: plan.app.path_base.clone(),
@@ -55,7 +76,7 @@ async fn serve(
         forward_connection_header: plan.app.forward_response_connection_header,
         disable_start_up_error_page: plan.app.disable_start_up_error_page,
         development: is_development(&plan, &inherited),
-        access_log: None,
+        access_log: voice.writer.map(Writer::log),
     };
     let setup = AppSetup {
         plan: plan.app,
@@ -68,8 +89,8 @@ async fn serve(
     };
     let (app, control) = supervisor::start_app(setup, spawner);
     let proxy = proxy::start(bound, wires, &app, site)?;
-    until_told(&mut signals, &mut happened, printer).await;
-    stop(&proxy, &control, drain_timeout, (&mut signals, &mut happened, printer)).await;
+    until_told(&mut signals, &mut happened, voice, &proxy).await;
+    stop(&proxy, &control, drain_timeout, (&mut signals, &mut happened, voice)).await;
     Ok(())
 }
 
@@ -87,12 +108,37 @@ fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
         .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
 }
 
+/// Who tells what happens: event lines, and the access log's part of the sums.
+#[derive(Clone, Copy)]
+struct Voice<'a> {
+    printer: &'a Printer,
+    writer: Option<&'a Writer>,
+}
+
+impl Voice<'_> {
+    async fn count(self, proxy: &Proxy) {
+        self.tell_sums(proxy.totals().await);
+    }
+
+    fn tell_sums(self, mut totals: Totals) {
+        totals.unlogged += self.writer.map_or(0, Writer::lost);
+        self.printer.line(COUNTED, Level::Information, format!("Counted since the start: {totals}"));
+    }
+}
+
 /// Prints events until the first signal to stop.
-async fn until_told(signals: &mut Signals, happened: &mut UnboundedReceiver<AppEvent>, printer: &Printer) {
+async fn until_told(
+    signals: &mut Signals,
+    happened: &mut UnboundedReceiver<AppEvent>,
+    voice: Voice<'_>,
+    proxy: &Proxy,
+) {
+    let printer = voice.printer;
     loop {
         tokio::select! {
             told = signals.next() => match told {
                 Told::HangUp => no_reload(printer),
+                Told::Count => voice.count(proxy).await,
                 Told::Stop(signal) => {
                     printer.line(STOPPING, Level::Information, format!("{signal}: stopping; a second signal stops at once"));
                     return;
@@ -112,8 +158,9 @@ async fn stop(
     proxy: &Proxy,
     control: &AppControl,
     drain_timeout: Duration,
-    (signals, happened, printer): (&mut Signals, &mut UnboundedReceiver<AppEvent>, &Printer),
+    (signals, happened, voice): (&mut Signals, &mut UnboundedReceiver<AppEvent>, Voice<'_>),
 ) {
+    let printer = voice.printer;
     let stopping = async {
         let totals = proxy.drain(now() + drain_timeout).await;
         control.stop(now()).await;
@@ -125,6 +172,7 @@ async fn stop(
             totals = &mut stopping => break totals,
             told = signals.next() => match told {
                 Told::HangUp => no_reload(printer),
+                Told::Count => voice.count(proxy).await,
                 Told::Stop(signal) => {
                     printer.line(STOPPING, Level::Warning, format!("{signal} again: stopping at once"));
                     proxy.end();
@@ -137,6 +185,7 @@ async fn stop(
     while let Ok(event) = happened.try_recv() {
         printer.event(&event);
     }
+    voice.tell_sums(totals);
     let Totals { exchanges, cut, .. } = totals;
     let level = if cut == 0 { Level::Information } else { Level::Warning };
     printer.line(STOPPED, level, format!("Stopped after {exchanges} requests; {cut} of them were cut"));

@@ -10,6 +10,7 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user1: Signal,
 }
 
 /// One of them came.
@@ -19,6 +20,8 @@ pub(crate) enum Told {
     Stop(&'static str),
     /// SIGHUP: reserved for a reload.
     HangUp,
+    /// SIGUSR1: tell what was counted.
+    Count,
 }
 
 impl Signals {
@@ -28,6 +31,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -36,6 +40,7 @@ impl Signals {
             _ = self.terminate.recv() => Told::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Told::Stop("SIGINT"),
             _ = self.hang_up.recv() => Told::HangUp,
+            _ = self.user1.recv() => Told::Count,
         }
     }
 }

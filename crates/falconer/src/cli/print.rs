@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use config::{Diagnostic, Origin, Plan};
+use proxy::write_json_text;
 use supervisor::{AppEvent, Level};
+
+use crate::events::PLAN;
 
 /// Tells every diagnostic, on stderr.
 pub(crate) fn diagnostics(all: &[Diagnostic]) {
@@ -24,8 +28,28 @@ pub(crate) fn failure(message: &str, hint: Option<&str>) {
     }
 }
 
+/// Whole lines of another thread to stdout, never within a line of ours.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn raw(lines: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(lines)?;
+    out.flush()
+}
+
+/// How event lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
 /// What was understood, as a short table: each value and where it comes from.
-pub(crate) fn plan(plan: &Plan) -> String {
+fn plan(plan: &Plan) -> String {
     let width = |pick: fn(&(String, String, Origin)) -> &String, most: usize| {
         plan.origins.iter().map(|row| pick(row).chars().count()).max().unwrap_or(0).min(most)
     };
@@ -46,38 +70,43 @@ pub(crate) fn plan(plan: &Plan) -> String {
 /// The thread that writes event lines, so that a terminal nobody reads never holds up the server.
 #[derive(Debug)]
 pub(crate) struct Printer {
+    format: Format,
     lines: Sender<String>,
     thread: JoinHandle<()>,
 }
 
 impl Printer {
-    pub(crate) fn start() -> std::io::Result<Self> {
+    pub(crate) fn start(format: Format) -> std::io::Result<Self> {
         let (lines, queue) = channel();
         let thread =
             std::thread::Builder::new().name("printer".to_owned()).spawn(move || write_lines(&queue))?;
-        Ok(Self { lines, thread })
+        Ok(Self { format, lines, thread })
+    }
+
+    /// What was understood.
+    pub(crate) fn plan(&self, understood: &Plan) {
+        match self.format {
+            Format::Text => self.text(plan(understood)),
+            Format::Json => {
+                let table = plan(understood);
+                let lines: Vec<&str> = table.lines().map(str::trim).collect();
+                self.line(PLAN, Level::Information, lines.join("\n"));
+            }
+        }
     }
 
     /// Text as it is, already safe.
-    pub(crate) fn text(&self, text: String) {
+    fn text(&self, text: String) {
         // The printer ends only with us.
         let _ = self.lines.send(text);
     }
 
     /// One line for one event.
     pub(crate) fn event(&self, event: &AppEvent) {
-        let level = match event.level {
-            Level::Information => "info ",
-            Level::Warning => "warn ",
-            Level::Error => "error",
-        };
-        let mut lines = event.message.lines();
-        let first = lines.next().unwrap_or_default();
-        let mut text = format!("{} {level} [{}] {}\n", now(), event.id, escape(first));
-        for line in lines {
-            let _ = writeln!(text, "    {}", escape(line));
-        }
-        self.text(text);
+        self.text(match self.format {
+            Format::Text => text_line(event),
+            Format::Json => json_line(event),
+        });
     }
 
     /// One line of our own.
@@ -85,19 +114,57 @@ impl Printer {
         self.event(&AppEvent { id, level, message: message.into() });
     }
 
-    /// Writes what is queued and ends.
+    /// Writes what is queued and ends; gives up on a reader that takes nothing.
     pub(crate) fn finish(self) {
         drop(self.lines);
-        // A panic in there was printed by itself.
-        let _ = self.thread.join();
+        for _ in 0..LAST_LINES.as_millis() / LOOK_AGAIN.as_millis() {
+            if self.thread.is_finished() {
+                break;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// What is queued at the end may take so long to be written, and how often to look.
+const LAST_LINES: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+fn text_line(event: &AppEvent) -> String {
+    let mut lines = event.message.lines();
+    let first = lines.next().unwrap_or_default();
+    let mut text = format!("{} {:5} [{}] {}\n", now(), level(event.level), event.id, escape(first));
+    for line in lines {
+        let _ = writeln!(text, "    {}", escape(line));
+    }
+    text
+}
+
+fn json_line(event: &AppEvent) -> String {
+    let mut out = format!(
+        "{{\"time\":\"{}\",\"level\":\"{}\",\"id\":{},\"message\":",
+        now(),
+        level(event.level),
+        event.id
+    )
+    .into_bytes();
+    write_json_text(&mut out, event.message.as_bytes());
+    out.extend_from_slice(b"}\n");
+    String::from_utf8(out).expect("text as JSON is UTF-8")
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Information => "info",
+        Level::Warning => "warn",
+        Level::Error => "error",
     }
 }
 
 fn write_lines(queue: &Receiver<String>) {
-    let mut out = std::io::stdout().lock();
     while let Ok(line) = queue.recv() {
         // Where nobody can read, nobody is told; the server goes on.
-        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        let _ = raw(line.as_bytes());
     }
 }
 
@@ -122,6 +189,17 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_has_two_forms() {
+        let message = "ended:\n\u{1b}[2J \"x\"".to_owned();
+        let event = AppEvent { id: 1001, level: Level::Warning, message };
+        let text = text_line(&event);
+        assert!(text.ends_with("Z warn  [1001] ended:\n    \\u{1b}[2J \"x\"\n"), "{text}");
+        let json = json_line(&event);
+        let wanted = r#"Z","level":"warn","id":1001,"message":"ended:\n\u001b[2J \"x\""}"#;
+        assert!(json.starts_with("{\"time\":\"2") && json.ends_with(&format!("{wanted}\n")), "{json}");
+    }
 
     #[test]
     fn a_terminal_obeys_nobody_but_us() {

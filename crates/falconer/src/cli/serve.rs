@@ -9,9 +9,11 @@ use config::{Input, Plan};
 use proxy::BindError;
 use supervisor::process;
 
+use crate::cli::print::Format;
 use crate::cli::{BAD_CONFIGURATION, CANNOT_RUN, print};
 use crate::files::DiskFiles;
-use crate::run;
+use crate::observe::access_log::Target;
+use crate::run::{self, Output};
 
 /// What `serve` takes.
 #[derive(Debug, clap::Args)]
@@ -36,6 +38,12 @@ pub(crate) struct Arguments {
     /// Threads that carry requests [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Write one JSON object per request to this file, or to stdout with -
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// How event lines are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: Format,
 }
 
 /// Runs until told to stop.
@@ -47,6 +55,7 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
+    let (format, access_log) = (arguments.log_format, arguments.access_log.clone());
     let input = match input(arguments, descriptors) {
         Ok(input) => input,
         Err(message) => {
@@ -59,7 +68,16 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
     let Some(plan) = loaded.plan else {
         return ExitCode::from(BAD_CONFIGURATION);
     };
-    start(plan, input.environment, threads)
+    let access_log = match access_log
+        .map(|path| Target::open(&path).map_err(|error| (path, error)))
+        .transpose()
+    {
+        Ok(target) => target,
+        Err((path, error)) => {
+            return cannot_run(&format!("the access log {} cannot be opened: {error}", path.display()), None);
+        }
+    };
+    start(plan, input.environment, threads, Output { format, access_log })
 }
 
 fn input(arguments: Arguments, descriptors: u64) -> Result<Input, String> {
@@ -80,12 +98,17 @@ fn input(arguments: Arguments, descriptors: u64) -> Result<Input, String> {
     })
 }
 
-fn start(plan: Plan, environment: Vec<(std::ffi::OsString, std::ffi::OsString)>, threads: usize) -> ExitCode {
+fn start(
+    plan: Plan,
+    environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    threads: usize,
+    output: Output,
+) -> ExitCode {
     let bound = match proxy::bind(&plan.bindings, threads) {
         Ok(bound) => bound,
         Err(error) => return cannot_bind(&error),
     };
-    match run::run(plan, environment, threads, bound) {
+    match run::run(plan, environment, threads, bound, output) {
         Ok(()) => ExitCode::from(crate::cli::OK),
         Err(error) => cannot_run(&error.to_string(), None),
     }

@@ -1,0 +1,3 @@
+//! What leaves the server for those who watch it, beside its event lines.
+
+pub(crate) mod access_log;

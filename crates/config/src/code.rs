@@ -170,6 +170,33 @@ codes! {
     /// `check --start`: the app did not start.
     StartFailed = "start-failed", Missing,
         "The message has the stage, what happened, and the end of what the app printed.";
+    /// The private key is under a password, and nobody is there to type it at a start.
+    TlsEncryptedKey = "tls-encrypted-key", Error,
+        "Write the key into a file without a password, as the hint shows, and let only the server read it.";
+    /// What `--tls-cert` or `--tls-key` names is not there.
+    TlsFileMissing = "tls-file-missing", Error,
+        "Mend the path.";
+    /// The private key is not that of the certificate, so that no client would accept the pair.
+    TlsKeyMismatch = "tls-key-mismatch", Error,
+        "Name the key that the certificate was asked for with, or ask for a new certificate.";
+    /// Other users of the machine can read the private key, and so could pose as this server.
+    TlsKeyMode = "tls-key-mode", Error,
+        "`chmod 600` it; where it has been open for long, ask for a new certificate with a new key.";
+    /// The file holds no certificate, or no private key, in PEM.
+    TlsNotPem = "tls-not-pem", Error,
+        "Convert it as the hint shows.";
+    /// The file is a PKCS #12 archive, as Windows exports them.
+    TlsPfx = "tls-pfx", Error,
+        "Convert it with the line that the hint prints, then name the two new files.";
+    /// Certificate or private key are in PEM, but what is inside cannot be used.
+    TlsUnusable = "tls-unusable", Error,
+        "Look at it with `openssl x509 -text` or `openssl pkey -text`; RSA from 2048 bits, ECDSA on P-256, P-384 and P-521, and Ed25519 are known.";
+    /// A binding is https, and there is no certificate or no key for it.
+    TlsWithoutCertificate = "tls-without-certificate", Error,
+        "Add `--tls-cert FILE --tls-key FILE`.";
+    /// A certificate or a key is given, and nothing listens for https.
+    TlsWithoutHttps = "tls-without-https", Error,
+        "Add `--listen https://ADDR:PORT`.";
     /// Elements nest deeper than in any web.config.
     TooDeep = "too-deep", Error,
         "Check that it is the right file.";

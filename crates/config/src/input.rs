@@ -32,6 +32,9 @@ pub trait Files {
     /// Whatever the disk says.
     fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>>;
 
+    /// The permission bits of a file, symlinks followed; none when it is not there.
+    fn mode(&self, path: &Path) -> Option<u32>;
+
     /// Names in a folder, in any order; empty when it cannot be read.
     fn list(&self, folder: &Path) -> Vec<String>;
 
@@ -47,6 +50,10 @@ pub struct Input {
     pub folder: PathBuf,
     /// Every `--listen`, as written; empty for the default.
     pub listen: Vec<String>,
+    /// `--tls-cert`, absolute.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`, absolute.
+    pub tls_key: Option<PathBuf>,
     /// `--path-base`, percent-decoded.
     pub path_base: Option<String>,
     /// Every `--env`, as `NAME=VALUE`.

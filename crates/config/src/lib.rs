@@ -20,6 +20,7 @@ mod program;
 mod report;
 mod resolve;
 mod runtimeconfig;
+mod tls;
 mod value;
 mod webconfig;
 
@@ -28,8 +29,8 @@ pub use code::{Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use input::{Files, Input, Kind, Loaded};
 pub use plan::{
-    AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, Plan, PortChoice, Program,
-    StdoutLog,
+    AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, PemFile, Plan, PortChoice,
+    Program, Scheme, StdoutLog, TlsPlan,
 };
 pub use resolve::load;
 pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::code::Code;
 use crate::diagnostic::Place;
-use crate::plan::Binding;
+use crate::plan::{Binding, Scheme};
 use crate::report::Report;
 
 /// Where `serve` listens when nobody says.
@@ -15,9 +15,9 @@ pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
     let mut bindings: Vec<Binding> = Vec::new();
     for text in listen {
         match addresses(text) {
-            Ok(addresses) => {
+            Ok((scheme, addresses)) => {
                 refuse_twice(text, &addresses, &bindings, report);
-                bindings.push(Binding { text: text.clone(), addresses });
+                bindings.push(Binding { text: text.clone(), scheme, addresses });
             }
             Err((message, hint)) => {
                 report.error(Code::BadListen, &place(), format!("\"{text}\" {message}")).hint(hint);
@@ -26,7 +26,7 @@ pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
     }
     if listen.is_empty() {
         let (addresses, text) = (vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))], DEFAULT.to_owned());
-        bindings.push(Binding { text, addresses });
+        bindings.push(Binding { text, scheme: Scheme::Http, addresses });
     }
     bindings
 }
@@ -46,10 +46,14 @@ fn refuse_twice(text: &str, addresses: &[SocketAddr], earlier: &[Binding], repor
     }
 }
 
-const FORMS: &str = "write PORT, :PORT, ADDRESS:PORT, [IPv6]:PORT, localhost:PORT or *:PORT";
+const FORMS: &str =
+    "write PORT, :PORT, ADDRESS:PORT, [IPv6]:PORT, localhost:PORT or *:PORT, with https:// before it for TLS";
 
-fn addresses(text: &str) -> Result<Vec<SocketAddr>, (&'static str, &'static str)> {
-    let bare = without_scheme(text.trim())?;
+/// What is wrong with it, and what to do.
+type Wrong = (&'static str, &'static str);
+
+fn addresses(text: &str) -> Result<(Scheme, Vec<SocketAddr>), Wrong> {
+    let (scheme, bare) = scheme(text.trim())?;
     let (host, port) = bare.rsplit_once(':').unwrap_or(("127.0.0.1", bare));
     if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(("is not an address with a port", FORMS));
@@ -58,9 +62,9 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, (&'static str, &'static str)
         port.parse().map_err(|_| ("has a port above 65535", "ports go from 0 (draw one) to 65535"))?;
     let both = |v4: Ipv4Addr, v6: Ipv6Addr| vec![SocketAddr::from((v4, port)), SocketAddr::from((v6, port))];
     match host {
-        "" | "*" | "+" => return Ok(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
+        "" | "*" | "+" => return Ok((scheme, both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED))),
         name if name.eq_ignore_ascii_case("localhost") => {
-            return Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST));
+            return Ok((scheme, both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)));
         }
         _ => {}
     }
@@ -71,32 +75,33 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, (&'static str, &'static str)
     let known =
         "host names and unbracketed IPv6 addresses are not taken; write an IP address, localhost or *";
     let address = address.ok_or(("does not name an address", known))?;
-    Ok(vec![SocketAddr::new(address, port)])
+    Ok((scheme, vec![SocketAddr::new(address, port)]))
 }
 
-fn without_scheme(text: &str) -> Result<&str, (&'static str, &'static str)> {
-    let Some((scheme, rest)) = text.split_once("://") else { return Ok(text) };
-    if scheme.eq_ignore_ascii_case("https") {
-        return Err((
-            "asks for TLS, which comes with a later version",
-            "listen on http:// behind a TLS terminator",
-        ));
-    }
-    if !scheme.eq_ignore_ascii_case("http") {
-        return Err(("has an unknown scheme", FORMS));
-    }
-    Ok(rest.strip_suffix('/').unwrap_or(rest))
+fn scheme(text: &str) -> Result<(Scheme, &str), Wrong> {
+    let Some((name, rest)) = text.split_once("://") else { return Ok((Scheme::Http, text)) };
+    let named = [Scheme::Http, Scheme::Https].into_iter().find(|s| name.eq_ignore_ascii_case(s.as_str()));
+    let scheme = named.ok_or(("has an unknown scheme", FORMS))?;
+    Ok((scheme, rest.strip_suffix('/').unwrap_or(rest)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// http goes without saying.
+    fn written(scheme: Scheme, address: &SocketAddr) -> String {
+        match scheme {
+            Scheme::Http => address.to_string(),
+            Scheme::Https => format!("https://{address}"),
+        }
+    }
+
     fn read(text: &str) -> String {
         let mut report = Report::default();
         let bindings = bindings(&[text.to_owned()], &mut report);
         let list: Vec<String> =
-            bindings.iter().flat_map(|b| b.addresses.iter().map(ToString::to_string)).collect();
+            bindings.iter().flat_map(|b| b.addresses.iter().map(|a| written(b.scheme, a))).collect();
         assert_eq!(list.is_empty(), report.has_errors(), "{text}");
         list.join(" ")
     }
@@ -114,6 +119,8 @@ mod tests {
             ("HTTP://LocalHost:80", "127.0.0.1:80 [::1]:80"),
             ("10.0.0.1:80", "10.0.0.1:80"),
             ("[::1]:80", "[::1]:80"),
+            ("https://*:443", "https://0.0.0.0:443 https://[::]:443"),
+            ("HTTPS://localhost:0/", "https://127.0.0.1:0 https://[::1]:0"),
             ("http://[2001:db8::1]:8080/", "[2001:db8::1]:8080"),
         ] {
             assert_eq!(read(text), expected, "{text}");
@@ -126,7 +133,8 @@ mod tests {
             "::1:80",
             "[::1]",
             "example.org:80",
-            "https://*:443",
+            "https://*",
+            "https:443",
             "ftp://*:21",
             "http://",
             "127.0.0.1:",

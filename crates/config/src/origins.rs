@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Place;
 use crate::input::Input;
-use crate::plan::{Limits, Origin, Plan, PortChoice};
+use crate::plan::{Limits, Origin, PemFile, Plan, PortChoice};
 use crate::report::Spanned;
 use crate::resolve::Parts;
 use crate::value::write_time_span;
@@ -23,6 +23,11 @@ pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Row> {
         row("path base", plan.app.path_base.clone(), flag(input.path_base.is_some(), "--path-base")),
         row("listen", listen.join(", "), flag(!input.listen.is_empty(), "--listen")),
     ];
+    if let Some(tls) = &plan.tls {
+        let path = |file: &PemFile| file.path.display().to_string();
+        rows.push(row("certificate", path(&tls.certificate), flag(true, "--tls-cert")));
+        rows.push(row("key", path(&tls.key), flag(true, "--tls-key")));
+    }
     if let Some(root) = &plan.app.dotnet_root {
         rows.push(row("dotnet", root.display().to_string(), Origin::Inferred));
     }
@@ -60,11 +65,13 @@ fn at<T>(value: &Spanned<T>) -> Origin {
 fn command(plan: &Plan) -> String {
     let program = plan.app.program.path.display().to_string();
     let words = std::iter::once(&program).chain(&plan.app.program.arguments);
-    let quoted = words.map(|word| {
-        let plain = !word.is_empty() && !word.contains([' ', '\t', '"', '\'', '\\', '$', '`']);
-        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    words.map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it for one.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && !word.contains([' ', '\t', '"', '\'', '\\', '$', '`']);
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// What web.config sets to something else than the default.

@@ -1,5 +1,6 @@
 //! The Plan: everything the operator asked for. Plain data; nothing here can fail.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::diagnostic::Place;
 pub struct Plan {
     /// Where clients connect. Never empty.
     pub bindings: Vec<Binding>,
+    /// What every https binding shows to its clients; none exactly when there is no such binding.
+    pub tls: Option<TlsPlan>,
     /// The one managed app.
     pub app: AppPlan,
     /// Every limit and deadline.
@@ -26,9 +29,61 @@ pub struct Plan {
 pub struct Binding {
     /// As the operator wrote it.
     pub text: String,
+    /// What clients speak there.
+    pub scheme: Scheme,
     /// The addresses that it stands for: `localhost` and `*` stand for one of each family. When the port is 0
     /// all of them share the port that the first one draws.
     pub addresses: Vec<SocketAddr>,
+}
+
+/// What clients speak at a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// HTTP in the clear.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As it stands in a URL and in `X-Forwarded-Proto`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A certificate and its key, as they were read: what is checked is what is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// `--tls-cert`: the server's certificate and the intermediate ones behind it.
+    pub certificate: PemFile,
+    /// `--tls-key`: the key of that certificate.
+    pub key: PemFile,
+}
+
+/// A file in PEM (RFC 7468). Prints as its path alone: it may hold a key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PemFile {
+    /// Where it lies, absolute.
+    pub path: PathBuf,
+    /// What it holds.
+    pub text: Vec<u8>,
+}
+
+impl fmt::Debug for PemFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PemFile").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// Where a value comes from.
@@ -178,6 +233,8 @@ limits! {
     request_line_bytes: usize = 8 * 1024, "bytes", "maxUrl";
     /// From the first byte of a head to its end (408 beyond).
     header_deadline: Duration = Duration::from_secs(15), "seconds", "headerWaitTimeout";
+    /// From the start of a connection to the end of its TLS handshake.
+    tls_handshake: Duration = Duration::from_secs(10), "seconds", "";
     /// How long a connection may wait for its next request.
     keep_alive: Duration = Duration::from_secs(120), "seconds", "connectionTimeout";
     /// How long a client may neither send the body we wait for nor take the answer we send.

@@ -7,11 +7,11 @@ use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
-use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog};
+use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog, TlsPlan};
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
-use crate::{argv, expand, infer, listen, origins, paths};
+use crate::{argv, expand, infer, listen, origins, paths, tls};
 
 /// Reads the folder and the command line into a Plan.
 ///
@@ -20,8 +20,9 @@ use crate::{argv, expand, infer, listen, origins, paths};
 pub fn load(input: &Input, files: &dyn Files) -> Loaded {
     let mut report = Report::default();
     let bindings = listen::bindings(&input.listen, &mut report);
+    let tls = tls::certificate(&bindings, input, files, &mut report);
     let path_base = path_base(input.path_base.as_deref(), &mut report);
-    let plan = app(input, files, &mut report).map(|parts| assemble(parts, bindings, path_base, input));
+    let plan = app(input, files, &mut report).map(|parts| assemble(parts, (bindings, tls), path_base, input));
     let plan = if report.has_errors() { None } else { plan };
     Loaded { plan, diagnostics: report.into_diagnostics() }
 }
@@ -218,7 +219,12 @@ fn path_base(given: Option<&str>, report: &mut Report) -> String {
     }
 }
 
-fn assemble(parts: Parts, bindings: Vec<Binding>, path_base: String, input: &Input) -> Plan {
+fn assemble(
+    parts: Parts,
+    (bindings, tls): (Vec<Binding>, Option<TlsPlan>),
+    path_base: String,
+    input: &Input,
+) -> Plan {
     let limits = limits(&parts, input);
     let section = parts.section();
     let handler = section.map_or(Handler::AspNetCore, |section| section.handler);
@@ -251,7 +257,7 @@ fn assemble(parts: Parts, bindings: Vec<Binding>, path_base: String, input: &Inp
         always_running: input.always_running,
     };
     let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
-    let mut plan = Plan { bindings, app, limits, drain_timeout, origins: Vec::new() };
+    let mut plan = Plan { bindings, tls, app, limits, drain_timeout, origins: Vec::new() };
     plan.origins = origins::table(&plan, &parts, input);
     plan
 }

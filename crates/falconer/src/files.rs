@@ -31,6 +31,10 @@ impl Files for DiskFiles {
         Ok(bytes)
     }
 
+    fn mode(&self, path: &Path) -> Option<u32> {
+        Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777)
+    }
+
     fn list(&self, folder: &Path) -> Vec<String> {
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
         // A name that is not UTF-8 cannot be written in any file that config reads.
@@ -54,6 +58,8 @@ mod tests {
         assert_eq!(DiskFiles.kind(Path::new("/bin/sh")), Some(Kind::File { executable: true }));
         assert_eq!(DiskFiles.kind(&here.join("nothing")), None);
         assert_eq!(DiskFiles.kind(Path::new("/dev/null")), None);
+        assert_eq!(DiskFiles.mode(Path::new("/tmp")), Some(0o1777));
+        assert_eq!(DiskFiles.mode(&here.join("nothing")), None);
         assert!(DiskFiles.list(here).contains(&"src".to_owned()));
         assert!(DiskFiles.list(&here.join("nothing")).is_empty());
         assert_eq!(DiskFiles.read(&here.join("Cargo.toml"), 9).expect("the file is there"), b"[package]");

@@ -64,9 +64,9 @@ async fn serve(
     let printer = voice.printer;
     let mut signals = Signals::listen()?;
     printer.plan(&plan);
-    for address in bound.addresses() {
+    for endpoint in bound.endpoints() {
         let base = plan.app.path_base.trim_end_matches('/');
-        printer.line(LISTENING, Level::Information, format!("Listening on http://{address}{base}"));
+        printer.line(LISTENING, Level::Information, format!("Listening on {endpoint}{base}"));
     }
     let wires = Wires::new(threads);
     let drain_timeout = plan.drain_timeout;
@@ -85,7 +85,7 @@ async fn serve(
         limits: plan.limits,
         to_proxy: wires.senders(),
         events,
-        https_port: None,
+        https_port: bound.https_port(),
     };
     let (app, control) = supervisor::start_app(setup, spawner);
     let proxy = proxy::start(bound, wires, &app, site)?;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use config::Scheme;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -19,7 +20,7 @@ use crate::thread::Thread;
 
 /// How long a connection that was accepted while the server drains may take to send its first byte: it may
 /// have been queued in the kernel with its request.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) slot: Rc<Slot>,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
+    /// What the binding is for; a client may have begun in the clear all the same.
+    pub(crate) scheme: Scheme,
     /// Received and not yet used; has no block while it is empty and nobody reads.
     pub(crate) input: RefCell<Buffer>,
     /// Nothing was received yet.
@@ -48,7 +51,7 @@ pub(crate) enum NoBytes {
 impl Connection {
     pub(crate) fn new(
         thread: Rc<Thread>,
-        stream: TcpStream,
+        (stream, scheme): (TcpStream, Scheme),
         peer: SocketAddr,
         permit: OwnedSemaphorePermit,
     ) -> io::Result<Self> {
@@ -64,10 +67,16 @@ impl Connection {
             slot,
             peer,
             local,
+            scheme,
             input: RefCell::default(),
             fresh: Cell::new(true),
             _permit: permit,
         })
+    }
+
+    /// Whether the client speaks HTTP in the clear where it should speak TLS.
+    pub(crate) fn is_clear_by_mistake(&self) -> bool {
+        self.scheme == Scheme::Https && !self.stream.is_tls()
     }
 
     pub(crate) fn has_input(&self) -> bool {
@@ -192,8 +201,18 @@ impl Connection {
     /// a bounded rest, since closing at once would reset the connection and could take our answer with it.
     pub(crate) async fn linger(&self) {
         let limits = &self.thread.site.limits;
-        let shutdown = poll_fn(|context| self.stream.poll_shutdown(context)).await;
         self.slot.arm(Wait::ClientRead, limits.linger);
+        let shutdown = poll_fn(|context| {
+            self.slot.register(context);
+            match self.stream.poll_shutdown(context) {
+                // Under TLS there is something to send, and it may be that nobody takes it.
+                Poll::Pending if self.slot.expired(Wait::ClientRead) => {
+                    Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                }
+                other => other,
+            }
+        })
+        .await;
         let mut dropped = 0;
         while shutdown.is_ok() && dropped <= limits.linger_bytes {
             let had = self.input.borrow().len();

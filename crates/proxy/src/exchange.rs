@@ -123,5 +123,5 @@ fn write_client(connection: &Connection, wire: &mut Vec<u8>) {
     wire.extend_from_slice(b": ");
     write_forwarded_for(wire, connection.peer);
     wire.extend_from_slice(b"\r\n");
-    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), b"http");
+    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), connection.scheme.as_str().as_bytes());
 }

@@ -21,10 +21,13 @@ mod pipeline;
 mod record;
 mod route;
 mod runtime;
+mod session;
 mod thread;
+mod tls;
 
 pub use access_log::{AccessLog, Handover};
 pub use counters::Totals;
 pub use json::write_json_text;
-pub use listen::accept::{BindError, Bound, bind};
+pub use listen::accept::{BindError, Bound, Endpoint, bind};
 pub use runtime::{Proxy, Site, Wires, start};
+pub use tls::Tls;

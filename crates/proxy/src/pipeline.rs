@@ -44,6 +44,12 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead, recor
             connection.stream.reset_on_close();
             Next::Close
         }
+        // Half of a record that began another answer is on its way; ours would come in the middle of it.
+        Err(Failure::Answer(_)) if connection.stream.owes() => {
+            record.ended(End::ClientGone);
+            connection.stream.reset_on_close();
+            Next::Close
+        }
         Err(Failure::Answer(answer)) => {
             // A body that nobody read stands between us and the next request; HTTP/1.0 expects no more.
             let keep_alive =

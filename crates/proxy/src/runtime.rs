@@ -1,7 +1,6 @@
 //! The data threads: one per core, each with a single-threaded runtime of its own, alive as long as the process.
 
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use crate::access_log::AccessLog;
 use crate::clock::TICK;
 use crate::counters::Totals;
 use crate::forward::pool::{Caps, Pools};
-use crate::listen::accept::{self, Bound};
+use crate::listen::accept::{self, Bound, Listener};
 use crate::thread::{Phase, Thread};
 
 /// How long after the end of the drain what is left may take to be cut.
@@ -143,7 +142,7 @@ impl Proxy {
 /// What one data thread is started with.
 struct Work {
     index: usize,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     wire: UnboundedReceiver<ToProxy>,
     inbox: UnboundedReceiver<Command>,
     app: AppHandle,

@@ -9,7 +9,7 @@ use config::{Files, Kind};
 #[derive(Debug, Clone)]
 enum Entry {
     Folder,
-    File { bytes: Vec<u8>, executable: bool },
+    File { bytes: Vec<u8>, executable: bool, mode: u32 },
     Link(PathBuf),
 }
 
@@ -25,7 +25,15 @@ impl MemoryFiles {
     }
 
     pub(crate) fn file(&mut self, path: &str, bytes: &[u8], executable: bool) {
-        self.put(path, Entry::File { bytes: bytes.to_owned(), executable });
+        let mode = if executable { 0o755 } else { 0o644 };
+        self.put(path, Entry::File { bytes: bytes.to_owned(), executable, mode });
+    }
+
+    pub(crate) fn change_mode(&mut self, path: &str, to: u32) {
+        match self.0.get_mut(Path::new(path)) {
+            Some(Entry::File { mode, .. }) => *mode = to,
+            _ => panic!("{path} is no file"),
+        }
     }
 
     pub(crate) fn link(&mut self, path: &str, target: &str) {
@@ -69,6 +77,13 @@ impl Files for MemoryFiles {
         match self.entry(path) {
             Some(Entry::File { bytes, .. }) => Ok(bytes[..bytes.len().min(at_most)].to_owned()),
             _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    }
+
+    fn mode(&self, path: &Path) -> Option<u32> {
+        match self.entry(path)? {
+            Entry::File { mode, .. } => Some(*mode),
+            Entry::Folder | Entry::Link(_) => None,
         }
     }
 

@@ -26,10 +26,11 @@ pub(crate) struct Case {
 /// program web                      an executable in Linux's format
 /// script run                       an executable that is none
 /// text NAME CONTENT                a file with that text; \n is a line break
+/// mode NAME 600                    the permission bits of such a file
 /// link /usr/bin/dotnet TARGET      a symlink to an existing file
 /// dotnet /usr/lib/dotnet 10.0.12   an installation with both frameworks in these versions
 /// runtimeconfig web 10.0.0 [rollForward]   web.runtimeconfig.json that wants them
-/// listen, path-base, env, environment, descriptors, always-running   the input
+/// listen, tls-cert, tls-key, path-base, env, environment, descriptors, always-running   the input
 /// encoding utf-8-bom | utf-16le | utf-16be      newline crlf      name Web.config
 /// ```
 pub(crate) fn read_case(text: &str) -> Case {
@@ -96,6 +97,8 @@ impl Case {
         match word {
             "folder" => input.folder = PathBuf::from(rest),
             "listen" => input.listen.push(rest.to_owned()),
+            "tls-cert" => input.tls_cert = Some(PathBuf::from(rest)),
+            "tls-key" => input.tls_key = Some(PathBuf::from(rest)),
             "path-base" => input.path_base = Some(rest.to_owned()),
             "env" => input.env.push(rest.to_owned()),
             "descriptors" => input.descriptors = rest.parse().expect("a number"),
@@ -121,6 +124,9 @@ impl Case {
             "program" => self.files.file(&path, b"\x7FELF\x02", true),
             "script" => self.files.file(&path, b"#!/bin/sh\n", true),
             "text" => self.files.file(&path, more.replace("\\n", "\n").as_bytes(), false),
+            "mode" => {
+                self.files.change_mode(&path, u32::from_str_radix(more, 8).expect("an octal number"));
+            }
             "link" => self.files.link(&path, more),
             "dotnet" => self.files.dotnet(&path, more),
             "runtimeconfig" => self.runtime_config(first, more),

@@ -41,6 +41,9 @@ fn show_plan(plan: &Plan, out: &mut String) {
             line(out, "listen", &format!("{} = {:?}", binding.text, binding.addresses));
         }
     }
+    if let Some(tls) = &plan.tls {
+        line(out, "tls", &format!("{:?}", tls));
+    }
     show_app(app, out);
     show_limits(&plan.limits, out);
     if plan.drain_timeout != Duration::from_secs(30) {

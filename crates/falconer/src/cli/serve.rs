@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use config::{Input, Plan};
-use proxy::BindError;
+use proxy::{BindError, Tls};
 use supervisor::process;
 
 use crate::cli::print::Format;
@@ -20,9 +20,15 @@ use crate::run::{self, Output};
 pub(crate) struct Arguments {
     /// The publish folder
     dir: PathBuf,
-    /// Where clients connect: PORT, :PORT, ADDR:PORT, localhost:PORT, *:PORT; port 0 draws one [default: 127.0.0.1:8080]
+    /// Where clients connect: PORT, :PORT, ADDR:PORT, localhost:PORT, *:PORT, with https:// before it for TLS; port 0 draws one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
+    /// The certificate of https addresses and the intermediate ones behind it, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM, readable by this user alone
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// The path below which the app lives, such as /shop
     #[arg(long, value_name = "PATH")]
     path_base: Option<String>,
@@ -82,13 +88,17 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
 
 fn input(arguments: Arguments, descriptors: u64) -> Result<Input, String> {
     // Absolute, but with the operator's symlinks: the app is told the path that the operator knows.
-    let folder = std::path::absolute(&arguments.dir)
-        .map_err(|error| format!("the folder {} cannot be named: {error}", arguments.dir.display()))?;
+    let absolute = |path: PathBuf| {
+        std::path::absolute(&path).map_err(|error| format!("{} cannot be named: {error}", path.display()))
+    };
+    let folder = absolute(arguments.dir)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let environment = std::env::vars_os().collect();
     Ok(Input {
         folder,
         listen: arguments.listen,
+        tls_cert: arguments.tls_cert.map(absolute).transpose()?,
+        tls_key: arguments.tls_key.map(absolute).transpose()?,
         path_base: arguments.path_base,
         env: arguments.env,
         always_running: arguments.always_running,
@@ -104,7 +114,15 @@ fn start(
     threads: usize,
     output: Output,
 ) -> ExitCode {
-    let bound = match proxy::bind(&plan.bindings, threads) {
+    // Before anything is bound: what cannot be shown to a client must not listen.
+    let tls = match plan.tls.as_ref().map(Tls::prepare).transpose() {
+        Ok(tls) => tls,
+        Err(diagnostic) => {
+            print::diagnostics(&[diagnostic]);
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    let bound = match proxy::bind(&plan.bindings, tls.as_ref(), threads) {
         Ok(bound) => bound,
         Err(error) => return cannot_bind(&error),
     };

@@ -1,18 +1,21 @@
 //! Listeners: bound once, shared by all data threads through SO_REUSEPORT, open as long as the process.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::Binding;
+use config::{Binding, Scheme};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustls::ServerConfig;
 use tokio::sync::Semaphore;
 
 use crate::connection::Connection;
-use crate::listen::h1;
+use crate::listen::{h1, tls};
 use crate::thread::Thread;
+use crate::tls::Tls;
 
 /// The kernel caps this at net.core.somaxconn.
 const BACKLOG: i32 = 4096;
@@ -32,19 +35,52 @@ pub struct BindError {
 #[derive(Debug)]
 pub struct Bound {
     /// For each data thread, one listener per address.
-    pub(crate) listeners: Vec<Vec<TcpListener>>,
-    addresses: Vec<SocketAddr>,
+    pub(crate) listeners: Vec<Vec<Listener>>,
+    endpoints: Vec<Endpoint>,
 }
 
-impl Bound {
-    /// Where clients connect, with the ports that were drawn for 0.
-    #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+/// One socket that accepts, and what is spoken on it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    /// None for HTTP in the clear.
+    tls: Option<Arc<ServerConfig>>,
+}
+
+/// Where clients connect. Prints as the start of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What they speak there.
+    pub scheme: Scheme,
+    /// With the port that was drawn for 0.
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)
     }
 }
 
-/// Binds every address of every binding, for so many data threads.
+impl Bound {
+    /// Where clients connect.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The port that an app may send people to from http; none when there is none for https, or several, since
+    /// then nobody can say which. (The ASP.NET Core Module looks at the bindings of its site in the same way.)
+    #[must_use]
+    pub fn https_port(&self) -> Option<u16> {
+        let https = self.endpoints.iter().filter(|endpoint| endpoint.scheme == Scheme::Https);
+        let mut ports = https.map(|endpoint| endpoint.address.port());
+        let first = ports.next()?;
+        ports.all(|port| port == first).then_some(first)
+    }
+}
+
+/// Binds every address of every binding, for so many data threads. What https bindings show is the same for all.
 ///
 /// The first socket of an address is bound without SO_REUSEPORT, so that a second server is refused instead of
 /// silently sharing the port; then it turns the option on and the other threads' sockets join it.
@@ -52,9 +88,12 @@ impl Bound {
 /// # Errors
 /// The first address that cannot be had. An IPv6 address that stands beside an IPv4 one (`localhost`, `*`) is
 /// left out on a machine without IPv6.
-pub fn bind(bindings: &[Binding], threads: usize) -> Result<Bound, BindError> {
-    let mut bound = Bound { listeners: (0..threads).map(|_| Vec::new()).collect(), addresses: Vec::new() };
+pub fn bind(bindings: &[Binding], tls: Option<&Tls>, threads: usize) -> Result<Bound, BindError> {
+    let mut bound = Bound { listeners: (0..threads).map(|_| Vec::new()).collect(), endpoints: Vec::new() };
     for binding in bindings {
+        let scheme = binding.scheme;
+        let tls = (scheme == Scheme::Https)
+            .then(|| Arc::clone(&tls.expect("a Plan with an https binding has a certificate").0));
         let mut port = None;
         for &wanted in &binding.addresses {
             let mut address = wanted;
@@ -65,9 +104,9 @@ pub fn bind(bindings: &[Binding], threads: usize) -> Result<Bound, BindError> {
                 Ok(listeners) => {
                     let real = listeners[0].local_addr().map_err(|error| BindError { address, error })?;
                     port = Some(real.port());
-                    bound.addresses.push(real);
-                    for (thread, listener) in bound.listeners.iter_mut().zip(listeners) {
-                        thread.push(listener);
+                    bound.endpoints.push(Endpoint { scheme, address: real });
+                    for (thread, socket) in bound.listeners.iter_mut().zip(listeners) {
+                        thread.push(Listener { socket, tls: tls.clone() });
                     }
                 }
                 Err(error) if port.is_some() && is_missing_family(&error) => {}
@@ -118,10 +157,11 @@ fn bind_one(address: SocketAddr, first: bool) -> io::Result<TcpListener> {
 /// Accepts until the server drains, then takes what is still queued and closes the listener.
 pub(crate) async fn accept(
     thread: Rc<Thread>,
-    listener: TcpListener,
+    Listener { socket, tls }: Listener,
     permits: Arc<Semaphore>,
 ) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = tokio::net::TcpListener::from_std(socket)?;
+    let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
     let exchanges = Rc::new(h1::FreeList::of(h1::exchange));
     let slot = thread.clock.slot();
     loop {
@@ -137,9 +177,18 @@ pub(crate) async fn accept(
         match accepted {
             None => return Ok(()),
             Some(Ok((stream, peer))) => {
-                if let Ok(connection) = Connection::new(Rc::clone(&thread), stream, peer, permit) {
-                    let serve = h1::serve(Rc::new(connection), Rc::clone(&exchanges), h1::exchange);
-                    tokio::task::spawn_local(serve);
+                let connection = Connection::new(Rc::clone(&thread), (stream, scheme), peer, permit);
+                if let Ok(connection) = connection {
+                    let (connection, exchanges) = (Rc::new(connection), Rc::clone(&exchanges));
+                    match &tls {
+                        None => tokio::task::spawn_local(h1::serve(connection, exchanges, h1::exchange)),
+                        Some(tls) => tokio::task::spawn_local(tls::serve(
+                            connection,
+                            Arc::clone(tls),
+                            exchanges,
+                            h1::exchange,
+                        )),
+                    };
                 }
             }
             // Out of descriptors, or a client that reset before we came: neither ends the server.
@@ -160,22 +209,33 @@ mod tests {
 
     fn binding(addresses: &[&str]) -> Binding {
         let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
-        Binding { text: String::new(), addresses }
+        Binding { text: String::new(), scheme: Scheme::Http, addresses }
     }
 
     #[test]
     fn a_second_server_is_refused_and_all_threads_share_the_port() {
-        let bound = bind(&[binding(&["127.0.0.1:0"])], 3).expect("a free port");
+        let bound = bind(&[binding(&["127.0.0.1:0"])], None, 3).expect("a free port");
         assert_eq!(bound.listeners.len(), 3);
-        let taken = bound.addresses()[0];
-        let error = bind(&[binding(&[&taken.to_string()])], 1).expect_err("the port is held");
+        let taken = bound.endpoints()[0].address;
+        let error = bind(&[binding(&[&taken.to_string()])], None, 1).expect_err("the port is held");
         assert_eq!((error.address, error.error.kind()), (taken, io::ErrorKind::AddrInUse));
     }
 
     #[test]
     fn both_families_of_one_binding_share_a_drawn_port() {
-        let bound = bind(&[binding(&["127.0.0.1:0", "[::1]:0"])], 1).expect("a free port");
-        let ports: Vec<_> = bound.addresses().iter().map(SocketAddr::port).collect();
+        let bound = bind(&[binding(&["127.0.0.1:0", "[::1]:0"])], None, 1).expect("a free port");
+        let ports: Vec<_> = bound.endpoints().iter().map(|one| one.address.port()).collect();
         assert!(ports.iter().all(|&port| port == ports[0] && port != 0), "{ports:?}");
+    }
+
+    #[test]
+    fn one_https_port_is_told_and_several_are_not() {
+        let port = |endpoints: &[(Scheme, u16)]| {
+            let endpoint = |&(scheme, port)| Endpoint { scheme, address: ([127, 0, 0, 1], port).into() };
+            Bound { listeners: Vec::new(), endpoints: endpoints.iter().map(endpoint).collect() }.https_port()
+        };
+        assert_eq!(port(&[(Scheme::Http, 80)]), None);
+        assert_eq!(port(&[(Scheme::Http, 80), (Scheme::Https, 443), (Scheme::Https, 443)]), Some(443));
+        assert_eq!(port(&[(Scheme::Https, 443), (Scheme::Https, 8443)]), None);
     }
 }

@@ -101,6 +101,11 @@ enum NoHead {
 }
 
 async fn read_head(connection: &Connection, head: &mut RequestHead) -> Result<(), NoHead> {
+    if connection.is_clear_by_mistake() {
+        let sentence =
+            "this port speaks HTTPS, and the request came without TLS; write https:// in the address";
+        return Err(NoHead::Answer(Answer::new(400, sentence)));
+    }
     let site = &connection.thread.site;
     let limits = HeadLimits {
         head_bytes: site.limits.head_bytes,

@@ -2,3 +2,4 @@
 
 pub(crate) mod accept;
 pub(crate) mod h1;
+pub(crate) mod tls;

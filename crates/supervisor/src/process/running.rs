@@ -108,7 +108,7 @@ impl Running {
         // What it said before it ended, then what it could not say.
         self.replies().await;
         self.kept.retire();
-        self.keeper.reap();
+        self.keeper.reap(self.keeper_pid);
         self.without_keeper();
     }
 

@@ -55,6 +55,7 @@ impl Spawner {
     /// /proc is not there, or the system has no descriptor or thread left.
     pub fn start() -> io::Result<Self> {
         let binary = rustix::fs::open("/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        reap::adopt()?;
         let (jobs, receive) = mpsc::channel();
         // The thread holds a sender too, so that it waits for ever instead of ending with the last spawner.
         let held = jobs.clone();
@@ -114,14 +115,13 @@ fn start_keeper(binary: &OwnedFd, [stdin, stdout, stderr]: [OwnedFd; 3]) -> io::
     let mut command = Command::new(OsStr::new(&path));
     command.arg0("falconer").arg("__keep").env_clear().current_dir("/");
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-    let mut child = command.spawn()?;
+    let child = reap::start(&mut command)?;
     let pid = child.id();
     // Nobody else reaps it, so the number is still its own.
     match reap::open(pid) {
         Ok(pidfd) => Ok(StartedKeeper { pid, pidfd }),
         Err(error) => {
-            let _ = child.kill();
-            let _ = child.wait();
+            reap::discard(child);
             Err(error)
         }
     }

@@ -132,7 +132,7 @@ async fn run(spawner: Spawner, follow: Follow, (stdout, stderr): Ends) -> io::Re
             follow.teller.tell(event);
             keeper.kill();
             keeper.ended().await;
-            keeper.reap();
+            keeper.reap(pid);
             return Ok(());
         }
     };

@@ -142,6 +142,7 @@ mod tests {
         subtree::processes().any(|process| process.pid == child.id())
     }
 
+    #[expect(clippy::zombie_processes, reason = "that somebody else waits for it is what is tested")]
     #[test]
     fn strangers_are_reaped_and_keepers_are_not() {
         let keeper = start(&mut short()).unwrap();

@@ -82,6 +82,17 @@ fn fixed() -> Option<&'static [u8]> {
 }
 
 impl Wire {
+    /// Waits as Kestrel and Node do, in a poll: a thread that is killed while it waits in `read` may still take
+    /// the bytes with it, and nobody could tell that they were never acted on.
+    fn await_bytes(&self) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let limit = self.stream.read_timeout()?.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], limit.as_ref())? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn exchange(&mut self) -> io::Result<Then> {
         let Some(end) = self.until(b"\r\n\r\n")? else { return Ok(Then::Close) };
         let bytes: Vec<u8> = self.buffer.drain(..end).collect();
@@ -116,6 +127,7 @@ impl Wire {
     /// One read; false at the end.
     pub(super) fn more(&mut self) -> io::Result<bool> {
         let mut block = [0; 64 * 1024];
+        self.await_bytes()?;
         let count = self.stream.read(&mut block)?;
         self.buffer.extend_from_slice(block.get(..count).unwrap_or_default());
         Ok(count > 0)

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use config::{Files, Input, Kind, Severity};
+use config::{Files, Input, Keeping, Kind, Severity};
 use libfuzzer_sys::fuzz_target;
 
 /// A folder with an app and one web.config.
@@ -29,6 +29,10 @@ impl Files for OneFolder<'_> {
 
     fn mode(&self, _: &Path) -> Option<u32> {
         Some(0o600)
+    }
+
+    fn keeping(&self, _: &Path) -> Keeping {
+        Keeping::Lasting
     }
 
     fn list(&self, folder: &Path) -> Vec<String> {

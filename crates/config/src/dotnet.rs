@@ -18,6 +18,30 @@ pub(crate) struct Dotnet {
     pub(crate) root: PathBuf,
 }
 
+/// Where .NET was looked for and what was found: for people who wonder why it is this one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DotnetSearch {
+    /// The `dotnet` that was taken.
+    pub used: Option<PathBuf>,
+    /// Every place that was looked at, in order.
+    pub looked: Vec<PathBuf>,
+    /// Every installation, in the same order: its root, and the versions of each shared framework.
+    pub installed: Vec<(PathBuf, Vec<InstalledFramework>)>,
+    /// What the app asks for: names with versions. Empty when that is not known.
+    pub wanted: Vec<String>,
+    /// What of it no installation has.
+    pub lacking: Option<String>,
+}
+
+/// One shared framework of an installation, and its versions, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledFramework {
+    /// `Microsoft.AspNetCore.App`.
+    pub name: String,
+    /// `8.0.11`, `10.0.0`.
+    pub versions: Vec<String>,
+}
+
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -33,7 +57,7 @@ pub(crate) fn installed(
     root: Option<&str>,
     input: &Input,
     files: &dyn Files,
-) -> Vec<Dotnet> {
+) -> (Vec<Dotnet>, Vec<PathBuf>) {
     let mut paths: Vec<PathBuf> = named.into_iter().collect();
     let roots = root.into_iter().chain(input.variable(DOTNET_ROOT)).filter(|root| root.starts_with('/'));
     paths.extend(roots.map(|root| Path::new(root).join("dotnet")));
@@ -50,15 +74,47 @@ pub(crate) fn installed(
     let home = input.variable("HOME").filter(|home| home.starts_with('/'));
     paths.extend(home.map(|home| Path::new(home).join(".dotnet/dotnet")));
 
-    let mut installed: Vec<Dotnet> = Vec::new();
-    for path in paths.into_iter().filter(|path| paths::is_executable(path, files)) {
-        let real = files.real(&path);
-        let root = real.parent().unwrap_or(Path::new("/")).to_owned();
-        if !installed.iter().any(|other| other.root == root) {
-            installed.push(Dotnet { path, root });
+    let mut looked: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        if !looked.contains(&path) {
+            looked.push(path);
         }
     }
-    installed
+    let mut installed: Vec<Dotnet> = Vec::new();
+    for path in looked.iter().filter(|path| paths::is_executable(path, files)) {
+        let real = files.real(path);
+        let root = real.parent().unwrap_or(Path::new("/")).to_owned();
+        if !installed.iter().any(|other| other.root == root) {
+            installed.push(Dotnet { path: path.clone(), root });
+        }
+    }
+    (installed, looked)
+}
+
+/// The whole search, for people.
+pub(crate) fn describe(
+    (installed, looked): (&[Dotnet], Vec<PathBuf>),
+    wanted: Option<&RuntimeConfig>,
+    found: &Found,
+    files: &dyn Files,
+) -> DotnetSearch {
+    let inventory = |dotnet: &Dotnet| {
+        let mut names = files.list(&dotnet.root.join("shared"));
+        names.sort();
+        let frameworks = names.into_iter().map(|name| {
+            let versions = versions(&dotnet.root, &name, files).iter().map(ToString::to_string).collect();
+            InstalledFramework { name, versions }
+        });
+        (dotnet.root.clone(), frameworks.collect())
+    };
+    let frameworks = wanted.map(|wanted| wanted.frameworks.as_slice()).unwrap_or_default();
+    DotnetSearch {
+        used: found.dotnet.as_ref().map(|dotnet| dotnet.path.clone()),
+        looked,
+        installed: installed.iter().map(inventory).collect(),
+        wanted: frameworks.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
+        lacking: found.lacking.as_ref().map(|(lacking, _)| lacking.clone()),
+    }
 }
 
 /// Absolute folders of PATH. A relative one would mean another folder for the app than for us.

@@ -18,7 +18,8 @@ pub(crate) fn infer(folder: &Path, files: &dyn Files) -> Result<Inferred, String
     let apps: Vec<&str> =
         stems.filter(|stem| paths::is_file(&folder.join(format!("{stem}.dll")), files)).collect();
     match apps[..] {
-        [stem] if is_program(&folder.join(stem), files) => return Ok((format!("./{stem}"), Vec::new())),
+        // Also one that lost its executable bit: whoever runs it says so.
+        [stem] if is_elf(&folder.join(stem), files) => return Ok((format!("./{stem}"), Vec::new())),
         [stem] => return Ok(("dotnet".to_owned(), vec![format!("./{stem}.dll")])),
         [] => {}
         _ => return Err(format!("found {} apps: {}", apps.len(), list(&apps))),
@@ -31,7 +32,10 @@ pub(crate) fn infer(folder: &Path, files: &dyn Files) -> Result<Inferred, String
     match programs[..] {
         [name] => Ok((format!("./{name}"), Vec::new())),
         [] if names.is_empty() => Err("found nothing: the folder is empty or cannot be read".to_owned()),
-        [] => Err(format!("found neither among {} entries", names.len())),
+        [] => match one_without_bit(&names, folder, files) {
+            Some(name) => Ok((format!("./{name}"), Vec::new())),
+            None => Err(format!("found neither among {} entries", names.len())),
+        },
         _ => Err(format!("found {} programs: {}", programs.len(), list(&programs))),
     }
 }
@@ -40,9 +44,19 @@ pub(crate) fn infer(folder: &Path, files: &dyn Files) -> Result<Inferred, String
 pub(crate) const LOOKED_FOR: &str = "looked for a web.config with <aspNetCore> or <httpPlatform>, one NAME.runtimeconfig.json with NAME.dll, or one \
      executable without an extension";
 
+/// The only program of the folder, which may not be executed: that is said of it, rather than that there is none.
+fn one_without_bit<'a>(names: &'a [String], folder: &Path, files: &dyn Files) -> Option<&'a str> {
+    let mut programs = names.iter().filter(|name| !name.contains('.') && is_elf(&folder.join(name), files));
+    programs.next().filter(|_| programs.next().is_none()).map(String::as_str)
+}
+
 /// An executable in Linux's format; scripts beside an app are no apps.
 fn is_program(path: &Path, files: &dyn Files) -> bool {
-    paths::is_executable(path, files) && files.read(path, 4).is_ok_and(|start| start == b"\x7FELF")
+    paths::is_executable(path, files) && is_elf(path, files)
+}
+
+fn is_elf(path: &Path, files: &dyn Files) -> bool {
+    paths::is_file(path, files) && files.read(path, 4).is_ok_and(|start| start == b"\x7FELF")
 }
 
 fn list(names: &[&str]) -> String {

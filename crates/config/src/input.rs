@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::dotnet::DotnetSearch;
+use crate::effective::Effective;
 use crate::plan::Plan;
 
 /// What stands at a path, symlinks followed.
@@ -18,6 +20,17 @@ pub enum Kind {
     },
     /// A folder.
     Folder,
+}
+
+/// Whether what is written into a folder is there tomorrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is.
+    Lasting,
+    /// It cannot be written.
+    ReadOnly,
+    /// It is kept in memory, and gone with the machine or the container.
+    Volatile,
 }
 
 /// The only way to the disk. A trait rather than a snapshot, because which paths matter is known only after
@@ -34,6 +47,9 @@ pub trait Files {
 
     /// The permission bits of a file, symlinks followed; none when it is not there.
     fn mode(&self, path: &Path) -> Option<u32>;
+
+    /// Whether what this process writes into a folder lasts; the folder may have yet to be made.
+    fn keeping(&self, folder: &Path) -> Keeping;
 
     /// Names in a folder, in any order; empty when it cannot be read.
     fn list(&self, folder: &Path) -> Vec<String>;
@@ -85,10 +101,14 @@ impl Input {
 /// What came of it.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// None exactly when some diagnostic is a [`Severity::Error`].
+    /// None when some diagnostic is a [`Severity::Error`], and when a file was checked for itself.
     pub plan: Option<Plan>,
     /// Every message, in the order of discovery.
     pub diagnostics: Vec<Diagnostic>,
+    /// Every value of the plan with its origin; empty without a plan.
+    pub effective: Vec<Effective>,
+    /// Where .NET was looked for; none when the app needs none, or is not known.
+    pub dotnet: Option<DotnetSearch>,
 }
 
 impl Loaded {

@@ -2,12 +2,14 @@
 //!
 //! No async, no sockets, no processes. The disk is seen only through [`Files`], the environment only as a
 //! list of values, so that every case is a small file. [`load`] is the door: `serve`, `check` and a later
-//! reload use this one function.
+//! reload use this one function. [`load_file`] is its half that needs no folder.
 
+mod advice;
 mod argv;
 mod code;
 mod diagnostic;
 mod dotnet;
+mod effective;
 mod environment;
 mod expand;
 mod infer;
@@ -27,10 +29,12 @@ mod webconfig;
 pub use argv::split_arguments;
 pub use code::{Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Place, Severity};
-pub use input::{Files, Input, Kind, Loaded};
+pub use dotnet::{DotnetSearch, InstalledFramework};
+pub use effective::{Effective, Group};
+pub use input::{Files, Input, Keeping, Kind, Loaded};
 pub use plan::{
     AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, PemFile, Plan, PortChoice,
     Program, Scheme, StdoutLog, TlsPlan,
 };
-pub use resolve::load;
+pub use resolve::{load, load_file};
 pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

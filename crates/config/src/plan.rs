@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::diagnostic::Place;
+use crate::effective::Amount;
 
 /// Everything the operator asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,11 @@ macro_rules! limits {
             pub const INFO: &[LimitInfo] = &[$(LimitInfo {
                 name: stringify!($field), unit: $unit, iis: $iis, meaning: concat!($($doc, " "),+),
             },)+];
+
+            /// The value of every limit, in the order of [`Limits::INFO`].
+            pub(crate) fn amounts(&self) -> Vec<Amount> {
+                vec![$(Amount::from(self.$field)),+]
+            }
         }
     };
 }

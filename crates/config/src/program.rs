@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use contract::DOTNET_ROOT;
 
 use crate::code::Code;
-use crate::diagnostic::Place;
-use crate::dotnet::{self, Dotnet, Found};
+use crate::diagnostic::{Place, Severity};
+use crate::dotnet::{self, Dotnet, DotnetSearch};
 use crate::environment::Environment;
 use crate::expand;
 use crate::input::{Files, Input};
@@ -22,6 +22,10 @@ pub(crate) struct Resolved {
     pub(crate) program: Program,
     /// None for programs that need no installed .NET.
     pub(crate) dotnet: Option<Dotnet>,
+    /// What the app says about itself, where it is a .NET app that does.
+    pub(crate) runtime: Option<RuntimeConfig>,
+    /// Where .NET was looked for; none where it was not needed.
+    pub(crate) search: Option<DotnetSearch>,
 }
 
 /// Everything that finding a program looks at.
@@ -44,7 +48,7 @@ pub(crate) fn resolve(
     let process = process.trim().trim_matches('"');
     let linux = paths::to_linux(process);
     let name = linux.rsplit('/').next().unwrap_or(&linux);
-    let arguments = machine.translate(arguments);
+    let arguments = machine.translate(arguments, report);
     if name.eq_ignore_ascii_case("dotnet") || name.eq_ignore_ascii_case("dotnet.exe") {
         return machine.run_dotnet(machine.named_dotnet(process, &linux), arguments, report);
     }
@@ -68,40 +72,66 @@ impl<'a> Machine<'a> {
     /// `dotnet` with arguments: the right one is known when the first `.dll` is.
     fn run_dotnet(self, named: Option<PathBuf>, arguments: Vec<String>, report: &mut Report) -> Resolved {
         let dll = arguments.iter().find(|argument| paths::without_suffix(argument, ".dll").is_some());
-        match arguments.first() {
-            None => {
-                let message = "dotnet is given nothing to run".to_owned();
-                report
-                    .missing(Code::NothingToRun, self.place.cloned(), message)
-                    .hint("write arguments=\".\\App.dll\"");
-            }
-            Some(first)
-                if dll == Some(first) && !paths::is_file(&paths::join(self.folder(), first), self.files) =>
-            {
-                let message = format!("{first} was not found in {}", self.folder().display());
-                let hint = self.dlls_there();
-                report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
-            }
-            Some(_) => {}
-        }
-        let wanted = dll.and_then(|dll| {
+        self.check_first(arguments.first(), dll, report);
+        let runtime = dll.and_then(|dll| {
             let stem = paths::without_suffix(dll, ".dll")?;
             self.runtime_config(&paths::join(self.folder(), stem), report)
         });
-        if wanted.as_ref().is_some_and(|wanted| wanted.self_contained) {
+        if runtime.as_ref().is_some_and(|wanted| wanted.self_contained) {
             let message =
                 "the app was published self-contained, without a program for Linux beside it".to_owned();
             let hint = "publish it for linux-x64, or framework-dependent";
             report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
         }
-        let found = self.find_dotnet(named, wanted.as_ref(), report);
-        if found.is_none() {
-            let message = "dotnet was not found".to_owned();
-            let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
-            report.missing(Code::DotnetNotFound, self.place.cloned(), message).hint(hint);
+        let (dotnet, search) = self.find_dotnet(named, runtime.as_ref(), report);
+        if dotnet.is_none() {
+            self.explain_no_dotnet("dotnet was not found".to_owned(), &search, report);
         }
-        let path = found.as_ref().map_or_else(|| PathBuf::from("dotnet"), |dotnet| dotnet.path.clone());
-        Resolved { program: Program { path, arguments }, dotnet: found }
+        let path = dotnet.as_ref().map_or_else(|| PathBuf::from("dotnet"), |dotnet| dotnet.path.clone());
+        Resolved { program: Program { path, arguments }, dotnet, runtime, search: Some(search) }
+    }
+
+    /// Whether `dotnet` has something to run that it can run.
+    fn check_first(self, first: Option<&String>, dll: Option<&String>, report: &mut Report) {
+        let Some(first) = first else {
+            let message = "dotnet is given nothing to run".to_owned();
+            report
+                .missing(Code::NothingToRun, self.place.cloned(), message)
+                .hint("write arguments=\".\\App.dll\"");
+            return;
+        };
+        if dll != Some(first) {
+            return;
+        }
+        let path = paths::join(self.folder(), first);
+        if !paths::is_file(&path, self.files) {
+            let message = format!("{first} was not found in {}", self.folder().display());
+            let hint = self.dlls_there();
+            report.missing(Code::ProgramNotFound, self.place.cloned(), message).hint(hint);
+        } else if !paths::is_file(&path.with_extension("runtimeconfig.json"), self.files) {
+            self.explain_no_runtimeconfig(first, report);
+        }
+    }
+
+    /// .NET asks for that file by its exact name.
+    fn explain_no_runtimeconfig(self, dll: &str, report: &mut Report) {
+        let stem = paths::without_suffix(dll, ".dll").unwrap_or(dll);
+        let wanted = format!("{stem}.runtimeconfig.json");
+        let message = format!("{dll} has no {} beside it", wanted.trim_start_matches("./"));
+        let hint = match self.find(&wanted) {
+            Some(there) => format!("rename {}: .NET looks for the exact name", self.relative(&there)),
+            None => format!("a library has none; {}", self.dlls_there()),
+        };
+        report.missing(Code::NoRuntimeconfig, self.place.cloned(), message).hint(hint);
+    }
+
+    fn explain_no_dotnet(self, message: String, search: &DotnetSearch, report: &mut Report) {
+        let looked: Vec<String> = search.looked.iter().map(|path| path.display().to_string()).collect();
+        let hint = format!(
+            "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT; looked for {}",
+            looked.join(", ")
+        );
+        report.missing(Code::DotnetNotFound, self.place.cloned(), message).hint(hint);
     }
 
     fn dlls_there(self) -> String {
@@ -126,9 +156,11 @@ impl<'a> Machine<'a> {
         let name = stem.unwrap_or(linux);
         let executable = |name: &str| self.find(name).filter(|path| paths::is_executable(path, self.files));
         if let Some(path) = executable(name) {
+            self.warn_other_case(name, &path, report);
             return self.run_file(path, arguments, report);
         }
         if let Some(dll) = self.dll_of(name, stem.is_some()) {
+            self.warn_lost_bit(name, &dll, report);
             let arguments = std::iter::once(self.relative(&dll)).chain(arguments).collect();
             return self.run_dotnet(None, arguments, report);
         }
@@ -136,7 +168,28 @@ impl<'a> Machine<'a> {
             return self.run_file(path, arguments, report);
         }
         self.explain(process, name, report);
-        Resolved { program: Program { path: PathBuf::from(linux), arguments }, dotnet: None }
+        let program = Program { path: PathBuf::from(linux), arguments };
+        Resolved { program, dotnet: None, runtime: None, search: None }
+    }
+
+    /// The dll runs all the same, but whoever publishes again should keep the bit.
+    fn warn_lost_bit(self, name: &str, dll: &Path, report: &mut Report) {
+        if let Some(path) = self.find(name).filter(|path| paths::is_file(path, self.files)) {
+            let path = self.relative(&path);
+            let message = format!("{path} is not executable; dotnet runs {} instead", self.relative(dll));
+            let hint = format!("chmod +x {path}: copying and unpacking often lose that bit");
+            report.add(Severity::Warning, Code::NoExecutableBit, self.place.cloned(), message).hint(hint);
+        }
+    }
+
+    /// Windows does not tell the two names apart.
+    fn warn_other_case(self, written: &str, found: &Path, report: &mut Report) {
+        if found != paths::join(self.folder(), written) {
+            let found = self.relative(found);
+            let message = format!("{written} is there as {found}, in another case");
+            let hint = format!("write {found}: names on Linux are case-sensitive");
+            report.add(Severity::Warning, Code::OtherCase, self.place.cloned(), message).hint(hint);
+        }
     }
 
     fn find(self, path: &str) -> Option<PathBuf> {
@@ -161,19 +214,19 @@ impl<'a> Machine<'a> {
 
     /// An executable of the folder may be a .NET app's own host, which needs to know where .NET is.
     fn run_file(self, path: PathBuf, arguments: Vec<String>, report: &mut Report) -> Resolved {
-        let wanted = self.runtime_config(&path, report);
-        let self_contained = wanted.as_ref().is_some_and(|wanted| wanted.self_contained);
-        let dotnet = if self_contained || !path.starts_with(self.folder()) {
-            None
-        } else {
-            self.find_dotnet(None, wanted.as_ref(), report)
-        };
-        if dotnet.is_none() && wanted.is_some_and(|wanted| !wanted.self_contained) {
-            let message = format!("{} needs .NET, and none was found", self.relative(&path));
-            let hint = "install the .NET runtime, put dotnet in PATH, or set DOTNET_ROOT";
-            report.missing(Code::DotnetNotFound, self.place.cloned(), message).hint(hint);
+        let runtime = self.runtime_config(&path, report);
+        let self_contained = runtime.as_ref().is_some_and(|runtime| runtime.self_contained);
+        if self_contained || !path.starts_with(self.folder()) {
+            return Resolved { program: Program { path, arguments }, dotnet: None, runtime, search: None };
         }
-        Resolved { program: Program { path, arguments }, dotnet }
+        let (dotnet, search) = self.find_dotnet(None, runtime.as_ref(), report);
+        if dotnet.is_none() && runtime.is_some() {
+            let message = format!("{} needs .NET, and none was found", self.relative(&path));
+            self.explain_no_dotnet(message, &search, report);
+        }
+        // A program that says nothing about .NET may be of any kind: no word about .NET then.
+        let search = runtime.as_ref().map(|_| search);
+        Resolved { program: Program { path, arguments }, dotnet, runtime, search }
     }
 
     fn find_dotnet(
@@ -181,13 +234,14 @@ impl<'a> Machine<'a> {
         named: Option<PathBuf>,
         wanted: Option<&RuntimeConfig>,
         report: &mut Report,
-    ) -> Option<Dotnet> {
-        let installed =
+    ) -> (Option<Dotnet>, DotnetSearch) {
+        let (installed, looked) =
             dotnet::installed(named.clone(), self.environment.get(DOTNET_ROOT), self.input, self.files);
         let variable = "DOTNET_ROLL_FORWARD";
         let roll_forward = self.environment.get(variable).or_else(|| self.input.variable(variable));
-        let Found { dotnet, lacking } =
-            dotnet::choose(&installed, wanted, roll_forward.and_then(RollForward::read), self.files);
+        let found = dotnet::choose(&installed, wanted, roll_forward.and_then(RollForward::read), self.files);
+        let search = dotnet::describe((&installed, looked), wanted, &found, self.files);
+        let dotnet::Found { dotnet, lacking } = found;
         if let (Some(_), Some((wanted, there))) = (&dotnet, lacking) {
             let message = format!("the app wants {wanted}, and no installed .NET will do");
             let hint = format!("{there}; install what is wanted, or set DOTNET_ROLL_FORWARD");
@@ -201,7 +255,7 @@ impl<'a> Machine<'a> {
                 .warning(Code::OtherDotnet, place, message)
                 .hint("the one that is named lacks a framework of the app");
         }
-        dotnet
+        (dotnet, search)
     }
 
     /// Reads `X.runtimeconfig.json` beside `X`.
@@ -222,10 +276,15 @@ impl<'a> Machine<'a> {
 
     fn explain(self, process: &str, name: &str, report: &mut Report) {
         let there = self.find(name).is_some_and(|path| paths::is_file(&path, self.files));
-        let (message, hint) = if there {
+        if there {
+            let subject =
+                if self.place.is_some() { format!("processPath \"{process}\"") } else { name.to_owned() };
             let hint = format!("chmod +x {name}: copying and unpacking often lose that bit");
-            (format!("processPath \"{process}\" is not executable"), hint)
-        } else if let Some(variable) = expand::unresolved(process) {
+            let message = format!("{subject} is not executable");
+            report.missing(Code::NoExecutableBit, self.place.cloned(), message).hint(hint);
+            return;
+        }
+        let (message, hint) = if let Some(variable) = expand::unresolved(process) {
             let hint = format!("{variable} is not set in the server's environment");
             (format!("processPath \"{process}\" was not found"), hint)
         } else if paths::has_drive(process) {
@@ -246,7 +305,7 @@ impl<'a> Machine<'a> {
     /// Arguments that are files of the folder once `\` is `/` and case is forgiven. The first one also when it
     /// is a `.dll` that is not there, as the message about it should show a path of this machine. Everything
     /// else is passed on as it is: a backslash may mean anything to a program.
-    fn translate(self, arguments: Vec<String>) -> Vec<String> {
+    fn translate(self, arguments: Vec<String>, report: &mut Report) -> Vec<String> {
         let translate = |(at, argument): (usize, String)| {
             let linux = paths::to_linux(&argument);
             let dll = at == 0 && paths::without_suffix(&linux, ".dll").is_some();
@@ -259,7 +318,10 @@ impl<'a> Machine<'a> {
                 .filter(|path| paths::is_file(path, self.files))
             {
                 Some(found) if found == paths::join(self.folder(), &linux) => linux,
-                Some(found) => self.relative(&found),
+                Some(found) => {
+                    self.warn_other_case(&linux, &found, report);
+                    self.relative(&found)
+                }
                 None if dll => linux,
                 None => argument,
             }

@@ -1,6 +1,6 @@
 //! The one way from what the operator wrote to a Plan. Decides which value counts; the leaves check and look.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::code::Code;
@@ -11,7 +11,7 @@ use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, Stdo
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
-use crate::{argv, expand, infer, listen, origins, paths, tls};
+use crate::{advice, argv, effective, expand, infer, listen, origins, paths, tls};
 
 /// Reads the folder and the command line into a Plan.
 ///
@@ -22,9 +22,34 @@ pub fn load(input: &Input, files: &dyn Files) -> Loaded {
     let bindings = listen::bindings(&input.listen, &mut report);
     let tls = tls::certificate(&bindings, input, files, &mut report);
     let path_base = path_base(input.path_base.as_deref(), &mut report);
-    let plan = app(input, files, &mut report).map(|parts| assemble(parts, (bindings, tls), path_base, input));
-    let plan = if report.has_errors() { None } else { plan };
-    Loaded { plan, diagnostics: report.into_diagnostics() }
+    let parts = app(input, files, &mut report);
+    if let Some(parts) = &parts {
+        advice::advise(parts, input, files, &mut report);
+    }
+    let dotnet = parts.as_ref().and_then(|parts| parts.resolved.search.clone());
+    let parts = parts.filter(|_| !report.has_errors());
+    let plan = parts.as_ref().map(|parts| assemble(parts, (bindings, tls), path_base, input));
+    let both = plan.as_ref().zip(parts.as_ref());
+    let effective = both.map(|(plan, parts)| effective::table(plan, parts, input)).unwrap_or_default();
+    Loaded { plan, diagnostics: report.into_diagnostics(), effective, dotnet }
+}
+
+/// Checks one web.config for itself: syntax, names and ranges, without the folder that it may be meant for.
+#[must_use]
+pub fn load_file(file: &Path, input: &Input, files: &dyn Files) -> Loaded {
+    let mut report = Report::default();
+    let name = file.display().to_string();
+    let config = read_web_config(file, &name, files, &mut report);
+    let section = config.as_ref().and_then(|config| config.app.as_ref());
+    environment::build(
+        section.map(|section| section.environment.as_slice()).unwrap_or_default(),
+        input,
+        &mut report,
+    );
+    if let Some(section) = section {
+        described(section, input, &mut report);
+    }
+    Loaded { plan: None, diagnostics: report.into_diagnostics(), effective: Vec::new(), dotnet: None }
 }
 
 /// What the folder says about its app.
@@ -56,7 +81,7 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
     }
     let config = match web_config_name(input, files) {
         None => Some(WebConfig::default()),
-        Some(name) => read_web_config(&name, input, files, report),
+        Some(name) => read_web_config(&input.folder.join(&name), &name, files, report),
     };
     let Some(config) = config else {
         environment::build(&[], input, report);
@@ -87,8 +112,8 @@ fn web_config_name(input: &Input, files: &dyn Files) -> Option<String> {
     names.into_iter().next()
 }
 
-fn read_web_config(name: &str, input: &Input, files: &dyn Files, report: &mut Report) -> Option<WebConfig> {
-    match files.read(&input.folder.join(name), webconfig::MOST_BYTES + 1) {
+fn read_web_config(file: &Path, name: &str, files: &dyn Files, report: &mut Report) -> Option<WebConfig> {
+    match files.read(file, webconfig::MOST_BYTES + 1) {
         Ok(bytes) => webconfig::read(&bytes, name, report),
         Err(error) => {
             let message = format!("the file cannot be read: {error}");
@@ -220,21 +245,22 @@ fn path_base(given: Option<&str>, report: &mut Report) -> String {
 }
 
 fn assemble(
-    parts: Parts,
+    parts: &Parts,
     (bindings, tls): (Vec<Binding>, Option<TlsPlan>),
     path_base: String,
     input: &Input,
 ) -> Plan {
-    let limits = limits(&parts, input);
+    let limits = limits(parts, input);
     let section = parts.section();
     let handler = section.map_or(Handler::AspNetCore, |section| section.handler);
     // HttpPlatformHandler waits 10 seconds for a start, the ASP.NET Core Module 120.
     let startup = if handler == Handler::HttpPlatform { 10 } else { 120 };
     let number = |value: Option<&Spanned<u64>>, default: u64| value.map_or(default, |value| value.value);
+    let on = |value: Option<&Spanned<bool>>, default: bool| value.map_or(default, |value| value.value);
     let startup = number(section.and_then(|s| s.startup_time_limit.as_ref()), startup);
     let shutdown = number(section.and_then(|s| s.shutdown_time_limit.as_ref()), 10);
     let small = |value| u32::try_from(value).expect("the schema's range ends at 100");
-    let Resolved { program, dotnet } = &parts.resolved;
+    let Resolved { program, dotnet, .. } = &parts.resolved;
     let app = AppPlan {
         folder: input.folder.clone(),
         path_base,
@@ -251,14 +277,17 @@ fn assemble(
             1,
         )),
         stdout_log: parts.stdout_log.clone(),
-        console_redirection: section.is_none_or(|section| section.console_redirection),
-        disable_start_up_error_page: section.is_some_and(|section| section.disable_start_up_error_page),
-        forward_response_connection_header: section.is_some_and(|s| s.forward_response_connection_header),
+        console_redirection: on(section.and_then(|s| s.console_redirection.as_ref()), true),
+        disable_start_up_error_page: on(section.and_then(|s| s.disable_start_up_error_page.as_ref()), false),
+        forward_response_connection_header: on(
+            section.and_then(|s| s.forward_response_connection_header.as_ref()),
+            false,
+        ),
         always_running: input.always_running,
     };
     let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
     let mut plan = Plan { bindings, tls, app, limits, drain_timeout, origins: Vec::new() };
-    plan.origins = origins::table(&plan, &parts, input);
+    plan.origins = origins::table(&plan, parts, input);
     plan
 }
 

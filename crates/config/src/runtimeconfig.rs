@@ -13,7 +13,12 @@ pub(crate) struct RuntimeConfig {
     pub(crate) roll_forward: RollForward,
     /// The app brings its runtime along (`includedFrameworks`).
     pub(crate) self_contained: bool,
+    /// The app lifts Kestrel's limit of 30,000,000 bytes where a server in front of it has one (measured: .NET 10
+    /// needs this switch for what earlier versions did by themselves).
+    pub(crate) lifts_body_limit: bool,
 }
+
+const LIFTS_BODY_LIMIT: &str = "Microsoft.AspNetCore.Server.IISIntegration.ClearMaxRequestBodySize";
 
 /// One shared framework.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +131,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<RuntimeConfig, String> {
     let frameworks = many.iter().chain(options.get("framework")).map(framework).collect::<Result<_, _>>()?;
     let roll_forward = options["rollForward"].as_str().and_then(RollForward::read).unwrap_or_default();
     let self_contained = options["includedFrameworks"].as_array().is_some_and(|list| !list.is_empty());
-    Ok(RuntimeConfig { frameworks, roll_forward, self_contained })
+    let switch = &options["configProperties"][LIFTS_BODY_LIMIT];
+    let lifts_body_limit = switch.as_bool().unwrap_or(false)
+        || switch.as_str().is_some_and(|word| word.eq_ignore_ascii_case("true"));
+    Ok(RuntimeConfig { frameworks, roll_forward, self_contained, lifts_body_limit })
 }
 
 /// The text with comments of both kinds blanked out, which the host takes (measured), line breaks kept.

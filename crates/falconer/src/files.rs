@@ -5,7 +5,10 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use config::{Files, Kind};
+use config::{Files, Keeping, Kind};
+
+/// tmpfs and ramfs, as statfs(2) numbers them.
+const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// The disk of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,19 @@ impl Files for DiskFiles {
         Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777)
     }
 
+    fn keeping(&self, folder: &Path) -> Keeping {
+        // A folder that is not there yet is made below the nearest one that is.
+        let there = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
+        let kind = rustix::fs::statfs(there).map(|found| found.f_type);
+        if rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_err() {
+            Keeping::ReadOnly
+        } else if kind.is_ok_and(|kind| IN_MEMORY.iter().any(|known| i128::from(kind) == i128::from(*known))) {
+            Keeping::Volatile
+        } else {
+            Keeping::Lasting
+        }
+    }
+
     fn list(&self, folder: &Path) -> Vec<String> {
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
         // A name that is not UTF-8 cannot be written in any file that config reads.
@@ -60,6 +76,8 @@ mod tests {
         assert_eq!(DiskFiles.kind(Path::new("/dev/null")), None);
         assert_eq!(DiskFiles.mode(Path::new("/tmp")), Some(0o1777));
         assert_eq!(DiskFiles.mode(&here.join("nothing")), None);
+        assert_eq!(DiskFiles.keeping(here), Keeping::Lasting);
+        assert_eq!(DiskFiles.keeping(Path::new("/dev/shm/not/yet")), Keeping::Volatile);
         assert!(DiskFiles.list(here).contains(&"src".to_owned()));
         assert!(DiskFiles.list(&here.join("nothing")).is_empty());
         assert_eq!(DiskFiles.read(&here.join("Cargo.toml"), 9).expect("the file is there"), b"[package]");

@@ -28,12 +28,12 @@ pub(crate) struct AppSection {
     pub(crate) request_timeout: Option<Spanned<Duration>>,
     pub(crate) stdout_log_enabled: Option<Spanned<bool>>,
     pub(crate) stdout_log_file: Option<Spanned<String>>,
-    pub(crate) disable_start_up_error_page: bool,
+    pub(crate) disable_start_up_error_page: Option<Spanned<bool>>,
     /// Name and value, as written, in the order of the file.
     pub(crate) environment: Vec<(Spanned<String>, String)>,
     /// handlerSettings that have a meaning here.
-    pub(crate) console_redirection: bool,
-    pub(crate) forward_response_connection_header: bool,
+    pub(crate) console_redirection: Option<Spanned<bool>>,
+    pub(crate) forward_response_connection_header: Option<Spanned<bool>>,
 }
 
 /// The section that the mapped handler reads; without a mapping, the one that is there.
@@ -103,11 +103,9 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
         request_timeout: section.time_span("requestTimeout", most, step),
         stdout_log_enabled: section.boolean("stdoutLogEnabled"),
         stdout_log_file: section.text("stdoutLogFile").filter(|file| !file.value.trim().is_empty()),
-        disable_start_up_error_page: section
-            .boolean("disableStartUpErrorPage")
-            .is_some_and(|flag| flag.value),
+        disable_start_up_error_page: section.boolean("disableStartUpErrorPage"),
         environment: section.environment(),
-        console_redirection: !settings.console_off,
+        console_redirection: settings.console_redirection,
         forward_response_connection_header: settings.forward_connection,
     }
 }
@@ -149,8 +147,8 @@ fn refuse_in_recycle(element: Element, report: &mut Report) {
 
 #[derive(Debug, Default)]
 struct Settings {
-    console_off: bool,
-    forward_connection: bool,
+    console_redirection: Option<Spanned<bool>>,
+    forward_connection: Option<Spanned<bool>>,
 }
 
 /// A setting of the module that would change something and does not here.
@@ -306,9 +304,11 @@ impl Reader<'_, '_, '_> {
         let mut place = None;
         for (name, value) in self.entries("handlerSettings", "handlerSetting") {
             if name.value.eq_ignore_ascii_case("enableOutOfProcessConsoleRedirection") {
-                settings.console_off = value.eq_ignore_ascii_case("false");
+                let value = !value.eq_ignore_ascii_case("false");
+                settings.console_redirection = Some(Spanned { value, place: name.place });
             } else if name.value.eq_ignore_ascii_case("forwardResponseConnectionHeader") {
-                settings.forward_connection = value.eq_ignore_ascii_case("true");
+                let value = value.eq_ignore_ascii_case("true");
+                settings.forward_connection = Some(Spanned { value, place: name.place });
             } else if let Some(known) = idle_setting(&name.value) {
                 idle.push(known);
                 place.get_or_insert(name.place);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use config::{Files, Kind};
+use config::{Files, Keeping, Kind};
 
 #[derive(Debug, Clone)]
 enum Entry {
@@ -84,6 +84,14 @@ impl Files for MemoryFiles {
         match self.entry(path)? {
             Entry::File { mode, .. } => Some(*mode),
             Entry::Folder | Entry::Link(_) => None,
+        }
+    }
+
+    fn keeping(&self, folder: &Path) -> Keeping {
+        match folder.to_str() {
+            Some("/dev/shm") => Keeping::Volatile,
+            Some("/proc") => Keeping::ReadOnly,
+            _ => Keeping::Lasting,
         }
     }
 

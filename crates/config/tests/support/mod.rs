@@ -24,6 +24,7 @@ pub(crate) struct Case {
 /// # a comment                      folder /srv/app (the default)
 /// file web.dll                     a file below the folder, or an absolute one
 /// program web                      an executable in Linux's format
+/// elf web                          such a file without its executable bit
 /// script run                       an executable that is none
 /// text NAME CONTENT                a file with that text; \n is a line break
 /// mode NAME 600                    the permission bits of such a file
@@ -122,6 +123,7 @@ impl Case {
         match word {
             "file" => self.files.file(&path, b"", false),
             "program" => self.files.file(&path, b"\x7FELF\x02", true),
+            "elf" => self.files.file(&path, b"\x7FELF\x02", false),
             "script" => self.files.file(&path, b"#!/bin/sh\n", true),
             "text" => self.files.file(&path, more.replace("\\n", "\n").as_bytes(), false),
             "mode" => {

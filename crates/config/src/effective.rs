@@ -1,0 +1,159 @@
+//! Everything that holds for an app, whoever set it: for `check`. Limits go by our names and by those of IIS.
+
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+use crate::input::Input;
+use crate::plan::{LimitInfo, Limits, Origin, Plan};
+use crate::report::Spanned;
+use crate::resolve::Parts;
+use crate::value::write_time_span;
+use crate::webconfig::AppSection;
+
+/// Which table a value stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// What runs, where, and who reaches it.
+    App,
+    /// How it is started and stopped.
+    Settings,
+    /// Limits and deadlines of requests.
+    Limits,
+}
+
+/// One value that holds, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// Which table it stands in.
+    pub group: Group,
+    /// `command`, `startupTimeLimit`, `body_bytes`.
+    pub name: String,
+    /// What IIS calls a limit, or empty.
+    pub iis: &'static str,
+    /// The value; a number is in decimal digits.
+    pub value: String,
+    /// Of a number: `bytes`, `seconds`; otherwise empty.
+    pub unit: &'static str,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// How much, of whatever unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Count(u64),
+    Span(Duration),
+}
+
+impl From<usize> for Amount {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u64)
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<Duration> for Amount {
+    fn from(span: Duration) -> Self {
+        Self::Span(span)
+    }
+}
+
+/// Rows of the short table that say what runs and who reaches it.
+const APP: &[&str] = &["command", "folder", "path base", "listen", "certificate", "key", "port"];
+
+/// Every value, in the order of reading.
+pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Effective> {
+    let app = plan.origins.iter().filter(|(name, ..)| APP.contains(&name.as_str()));
+    let mut all: Vec<Effective> =
+        app.map(|(name, value, origin)| row(Group::App, name, (value.clone(), ""), origin.clone())).collect();
+    all.extend(settings(plan, parts, input));
+    all.extend(limits(plan, parts));
+    all
+}
+
+fn row(group: Group, name: &str, (value, unit): (String, &'static str), origin: Origin) -> Effective {
+    Effective { group, name: name.to_owned(), iis: "", value, unit, origin }
+}
+
+fn at<T>(value: Option<&Spanned<T>>) -> Origin {
+    value.map_or(Origin::Default, |value| Origin::At(value.place.clone()))
+}
+
+/// Finds what the section says about one value.
+type Written = fn(&AppSection) -> Option<&Place>;
+
+fn place<T>(value: &Option<Spanned<T>>) -> Option<&Place> {
+    value.as_ref().map(|value| &value.place)
+}
+
+fn settings(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Effective> {
+    let app = &plan.app;
+    let log = app.stdout_log.as_ref().map(|log| log.folder.join(&log.prefix).display().to_string());
+    let number = |value: u64| value.to_string();
+    let rows: [(&str, String, &'static str, Written); 9] = [
+        ("startupTimeLimit", number(app.startup_time_limit.as_secs()), "seconds", |s| {
+            place(&s.startup_time_limit)
+        }),
+        ("shutdownTimeLimit", number(app.shutdown_time_limit.as_secs()), "seconds", |s| {
+            place(&s.shutdown_time_limit)
+        }),
+        ("rapidFailsPerMinute", number(app.rapid_fails_per_minute.into()), "", |s| {
+            place(&s.rapid_fails_per_minute)
+        }),
+        ("processesPerApplication", number(app.processes_per_application.into()), "", |s| {
+            place(&s.processes_per_application)
+        }),
+        ("stdoutLogEnabled", log.is_some().to_string(), "", |s| place(&s.stdout_log_enabled)),
+        ("stdoutLogFile", log.unwrap_or_default(), "", |s| place(&s.stdout_log_file)),
+        ("disableStartUpErrorPage", app.disable_start_up_error_page.to_string(), "", |s| {
+            place(&s.disable_start_up_error_page)
+        }),
+        ("enableOutOfProcessConsoleRedirection", app.console_redirection.to_string(), "", |s| {
+            place(&s.console_redirection)
+        }),
+        ("forwardResponseConnectionHeader", app.forward_response_connection_header.to_string(), "", |s| {
+            place(&s.forward_response_connection_header)
+        }),
+    ];
+    let section = parts.section();
+    let origin =
+        |written: Written| section.and_then(written).map_or(Origin::Default, |at| Origin::At(at.clone()));
+    let rows = rows.into_iter().filter(|(_, value, ..)| !value.is_empty());
+    let mut all: Vec<Effective> = rows
+        .map(|(name, value, unit, written)| row(Group::Settings, name, (value, unit), origin(written)))
+        .collect();
+    let option =
+        |given: bool, name: &str| if given { Origin::At(Place::whole(name)) } else { Origin::Default };
+    let always = option(app.always_running, "--always-running");
+    all.push(row(Group::Settings, "always running", (app.always_running.to_string(), ""), always));
+    let drain = option(input.drain_timeout.is_some(), "--drain-timeout");
+    all.push(row(Group::Settings, "drain timeout", (number(plan.drain_timeout.as_secs()), "seconds"), drain));
+    all
+}
+
+fn limits(plan: &Plan, parts: &Parts) -> Vec<Effective> {
+    let timeout = parts.section().and_then(|section| section.request_timeout.as_ref());
+    let origin = |info: &LimitInfo| match info.name {
+        "body_bytes" => at(parts.config.body_bytes.as_ref()),
+        "request_timeout" => at(timeout),
+        "connections" if plan.limits.connections != Limits::default().connections => Origin::Inferred,
+        _ => Origin::Default,
+    };
+    let value = |amount: Amount, unit: &'static str| match amount {
+        Amount::Count(count) => (count.to_string(), unit),
+        Amount::Span(Duration::MAX) => ("none".to_owned(), ""),
+        Amount::Span(span) if span.as_secs() >= 3600 => (write_time_span(span.as_secs()), ""),
+        Amount::Span(span) => (span.as_secs().to_string(), unit),
+    };
+    let all = Limits::INFO.iter().zip(plan.limits.amounts());
+    all.map(|(info, amount)| Effective {
+        iis: info.iis,
+        ..row(Group::Limits, info.name, value(amount, info.unit), origin(info))
+    })
+    .collect()
+}

@@ -18,7 +18,12 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == "__keep") {
         return supervisor::keep();
     }
+    // The demo's app takes its orders from its environment, as every app does.
+    if std::env::args_os().nth(1).is_some_and(|first| first == cli::demo::APP) {
+        return cli::demo::app::run();
+    }
     match cli::Cli::parse().command {
         cli::Command::Serve(arguments) => cli::serve::serve(arguments),
+        cli::Command::Demo(arguments) => cli::demo::demo(arguments),
     }
 }

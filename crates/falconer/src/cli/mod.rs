@@ -1,5 +1,6 @@
 //! The command line: what can be said, and how we speak back.
 
+pub(crate) mod demo;
 pub(crate) mod print;
 pub(crate) mod serve;
 
@@ -23,4 +24,6 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve a publish folder in the foreground
     Serve(serve::Arguments),
+    /// Show in a browser what Falconer does, with an app of its own
+    Demo(demo::Arguments),
 }

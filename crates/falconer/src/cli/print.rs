@@ -28,6 +28,12 @@ pub(crate) fn failure(message: &str, hint: Option<&str>) {
     }
 }
 
+/// A word to the operator before the server speaks, on stdout.
+pub(crate) fn note(text: &str) {
+    // Where nobody can read, nobody is told.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// Whole lines of another thread to stdout, never within a line of ours.
 ///
 /// # Errors

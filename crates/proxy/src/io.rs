@@ -95,7 +95,9 @@ impl Stream {
     /// Tells the peer that the end, which comes now, is the end (close_notify), as far as it can be told without
     /// waiting. Without TLS the closing itself says it.
     pub(crate) fn say_end(&self) {
-        if let Inner::Tls(session) = &mut *self.0.borrow_mut() {
+        if let Inner::Tls(session) = &mut *self.0.borrow_mut()
+            && !session.owes()
+        {
             // A peer that takes nothing any more will not miss it.
             let _ = session.poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }

@@ -7,7 +7,7 @@ use e2e::clock::seconds;
 use e2e::folder::Folder;
 use e2e::server::serve_folder;
 use e2e::trials::{Launch, orphans, thieves, trials};
-use e2e::{Context as _, Need, Options, Outcome, Server, Suite, ensure, find, process};
+use e2e::{Context as _, Need, Options, Outcome, Puppet, Server, Suite, ensure, find, process, wait_for};
 
 #[path = "soak/speed.rs"]
 mod speed;
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         .needing("upload by length", &[Need::Dotnet], || through_probe(Transfer::UploadByLength))
         .needing("upload in chunks", &[Need::Dotnet], || through_probe(Transfer::UploadInChunks))
         .needing("download", &[Need::Dotnet], || through_probe(Transfer::Download))
+        .test("stdout flood", flood)
         .needing("speed", &[Need::ByName], speed::compare)
         .run()
 }
@@ -49,6 +50,41 @@ fn kills() -> u64 {
 /// 3 GiB, or 64 MiB in the short form.
 fn bytes() -> u64 {
     if find::number("FALCONER_SOAK_TRIALS").is_some() { 3 << 30 } else { 64 << 20 }
+}
+
+/// 2 GiB of output with the token at both ends, or 20 MB in the short form: requests go on, memory stays, and the
+/// token is in no log.
+fn flood() -> Outcome {
+    let bytes = if find::number("FALCONER_SOAK_TRIALS").is_some() { 2 << 30 } else { 20_000_000_u64 };
+    let orders = format!("token;text:begin;flood:{bytes};token;text:all said");
+    let folder = Puppet::new().logged().variable("PUPPET_PRINT", &orders).folder()?;
+    serve_folder(&folder, &Options::new(folder.path()), |server, _| {
+        let before = process::resident(server.pid())?;
+        // It prints before it listens.
+        let environment = server.client()?.patience(seconds(110)).get("/env")?.text();
+        let mut lines = environment.lines();
+        let token = lines.find_map(|line| line.strip_prefix("ASPNETCORE_TOKEN=")).context("no token")?;
+        let growth = process::resident(server.pid())?.saturating_sub(before);
+        ensure!(growth < 16 * 1024 * 1024, "memory grew by {growth} bytes");
+        let log = std::fs::read_dir(folder.path().join("logs"))?.next().context("no log")??.path();
+        wait_for("the end of the flood", seconds(60), || tail(&log).contains("all said").then_some(()))?;
+        let half = &token[..32];
+        ensure!(!tail(&log).contains(half) && !server.output().contains(half), "the token was told");
+        ensure!(tail(&log).contains("token "), "the line with the token is there: {}", tail(&log));
+        Ok(())
+    })
+}
+
+/// The last of a file that may be large.
+fn tail(path: &std::path::Path) -> String {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut text = Vec::new();
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
+        file.read_to_end(&mut text)
+    });
+    read.map(|_| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
 }
 
 fn through_probe(transfer: Transfer) -> Outcome {

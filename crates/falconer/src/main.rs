@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     }
     match cli::Cli::parse().command {
         cli::Command::Serve(arguments) => cli::serve::serve(arguments),
+        cli::Command::Check(arguments) => cli::check::check(arguments),
         cli::Command::Demo(arguments) => cli::demo::demo(arguments),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what can be said, and how we speak back.
 
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod print;
 pub(crate) mod serve;
@@ -24,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve a publish folder in the foreground
     Serve(serve::Arguments),
+    /// Say what serve would do with a folder or a web.config, and every mistake in it
+    Check(check::Arguments),
     /// Show in a browser what Falconer does, with an app of its own
     Demo(demo::Arguments),
 }

@@ -180,7 +180,7 @@ fn now() -> String {
 }
 
 /// Control characters as `\u{1b}`: a terminal must not obey what a client or an app sent.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() && c != '\t' {

@@ -44,7 +44,8 @@ impl Files for DiskFiles {
         let kind = rustix::fs::statfs(there).map(|found| found.f_type);
         if rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_err() {
             Keeping::ReadOnly
-        } else if kind.is_ok_and(|kind| IN_MEMORY.iter().any(|known| i128::from(kind) == i128::from(*known))) {
+        } else if kind.is_ok_and(|kind| IN_MEMORY.iter().any(|known| i128::from(kind) == i128::from(*known)))
+        {
             Keeping::Volatile
         } else {
             Keeping::Lasting

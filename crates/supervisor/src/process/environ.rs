@@ -111,18 +111,17 @@ fn shutdown_seconds(plan: &AppPlan) -> u64 {
     limit.saturating_sub(1 + limit / 20).max(1)
 }
 
-/// The assemblies that the server's surroundings already name, and the one that pairs.
+/// The assemblies that the server's surroundings already name, then `;` and the one that pairs, also when they
+/// name none (IIS: the module writes it so).
 fn hosting_startup(inherited: &[(OsString, OsString)]) -> OsString {
     let named = inherited.iter().find(|(name, _)| is(name, contract::HOSTINGSTARTUPASSEMBLIES));
-    let Some((_, named)) = named.filter(|(_, value)| !value.is_empty()) else {
-        return contract::IIS_INTEGRATION_ASSEMBLY.into();
-    };
+    let named = named.map(|(_, value)| value.clone()).unwrap_or_default();
     let listed =
         named.to_string_lossy().split(';').any(|one| one.trim() == contract::IIS_INTEGRATION_ASSEMBLY);
     if listed {
-        return named.clone();
+        return named;
     }
-    let mut all = named.clone();
+    let mut all = named;
     all.push(";");
     all.push(contract::IIS_INTEGRATION_ASSEMBLY);
     all

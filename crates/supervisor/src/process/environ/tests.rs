@@ -65,7 +65,7 @@ fn an_app_gets_what_pairs_it() {
         ("HTTP_PLATFORM_PORT", "23456"),
         ("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"),
         ("ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", "9"),
-        ("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", "Microsoft.AspNetCore.Server.IISIntegration"),
+        ("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", ";Microsoft.AspNetCore.Server.IISIntegration"),
         ("DOTNET_ROOT", "/usr/lib/dotnet"),
     ];
     for (name, value) in expected {
@@ -145,7 +145,7 @@ fn inherited_hosting_startup_is_kept() {
         of("A;Microsoft.AspNetCore.Server.IISIntegration"),
         "A;Microsoft.AspNetCore.Server.IISIntegration"
     );
-    assert_eq!(of(""), "Microsoft.AspNetCore.Server.IISIntegration");
+    assert_eq!(of(""), ";Microsoft.AspNetCore.Server.IISIntegration");
 }
 
 #[test]

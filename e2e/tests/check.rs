@@ -85,7 +85,7 @@ impl Checked {
     }
 
     fn json(&self) -> Outcome<Value> {
-        Ok(serde_json::from_str(&self.out).context(&self.out)?)
+        serde_json::from_str(&self.out).context(&self.out)
     }
 }
 

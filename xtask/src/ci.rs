@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::command::{self, Call};
 use crate::metadata::Metadata;
-use crate::{arrows, dependencies, limits, readme, tests_step, words};
+use crate::{arrows, dependencies, limits, readme, reference, tests_step, words};
 
 /// What the command line asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,11 @@ const STEPS: &[Step] = &[
     Step { name: "docs", proves: "the reference builds without a warning", run: docs },
     Step { name: "model", proves: "gates are right in every interleaving", run: model },
     Step { name: "build", proves: "the binary builds", run: build },
+    Step {
+        name: "reference",
+        proves: "the generated pages are as the code says",
+        run: || passed_if_none(reference::check()?),
+    },
     Step { name: "test", proves: "every test passes", run: test },
 ];
 

@@ -6,7 +6,6 @@ macro_rules! events {
         $($(#[doc = $doc])+ pub(crate) const $name: u16 = $number;)+
 
         /// Number, usual level, meaning and what to do, for the docs.
-        #[cfg_attr(not(test), expect(dead_code, reason = "the docs are not written from it yet"))]
         pub(crate) const TABLE: &[(u16, supervisor::Level, &str, &str)] =
             &[$(($number, supervisor::Level::$level, concat!($($doc, " "),+), $remedy),)+];
     };

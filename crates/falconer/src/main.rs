@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     match cli::Cli::parse().command {
         cli::Command::Serve(arguments) => cli::serve::serve(arguments),
         cli::Command::Check(arguments) => cli::check::check(arguments),
+        cli::Command::Reference(arguments) => cli::reference::reference(&arguments),
         cli::Command::Demo(arguments) => cli::demo::demo(arguments),
     }
 }

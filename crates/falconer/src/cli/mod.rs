@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod print;
+pub(crate) mod reference;
 pub(crate) mod serve;
 
 /// Everything went well, or ended as it was told to.
@@ -27,6 +28,9 @@ pub(crate) enum Command {
     Serve(serve::Arguments),
     /// Say what serve would do with a folder or a web.config, and every mistake in it
     Check(check::Arguments),
+    /// A generated page of the documents
+    #[command(name = "__docs", hide = true)]
+    Reference(reference::Arguments),
     /// Show in a browser what Falconer does, with an app of its own
     Demo(demo::Arguments),
 }

@@ -4,6 +4,7 @@
 //! own; only it may use the room `integration`. Nothing of the server knows that it serves a demo.
 
 pub(crate) mod app;
+mod echo;
 mod journal;
 
 use std::ffi::OsString;

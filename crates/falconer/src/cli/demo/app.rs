@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
@@ -20,6 +19,7 @@ use integration::{Facts, Hosted};
 use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::cli::demo::echo::echo;
 use crate::cli::demo::journal::{self, Journal};
 use crate::cli::{BAD_CONFIGURATION, print};
 
@@ -32,8 +32,6 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 const BUTTON: HeaderName = HeaderName::from_static("x-demo-button");
 /// A slow app is still an app: far below every limit of the server.
 const SLOWEST: u64 = 10_000;
-/// What a WebSocket may say at once.
-const MESSAGE: usize = 4096;
 /// Processes that the page shows.
 const SHOWN: usize = 8;
 
@@ -192,25 +190,4 @@ async fn stop(State(demo): State<Arc<Demo>>) -> StatusCode {
     // One permit is kept for the waiter.
     demo.stop.notify_one();
     StatusCode::ACCEPTED
-}
-
-async fn echo(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(MESSAGE).on_upgrade(echo_all)
-}
-
-async fn echo_all(mut socket: WebSocket) {
-    while let Some(Ok(message)) = socket.recv().await {
-        let back = match message {
-            Message::Text(text) => {
-                Message::Text(format!("{text} (from process {})", std::process::id()).into())
-            }
-            Message::Binary(bytes) => Message::Binary(bytes),
-            // Answered by the library.
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => return,
-        };
-        if socket.send(back).await.is_err() {
-            return;
-        }
-    }
 }

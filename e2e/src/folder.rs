@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::find;
 use crate::outcome::{Context, Outcome};
-use crate::process::text;
+use crate::process::{command, text};
 use crate::record::Record;
 use crate::temp::{TempDir, copy_tree};
 
@@ -42,6 +42,36 @@ impl Folder {
         let from = find::dotnet()?.apps.join(name);
         let folder = Self::empty()?;
         copy_tree(&from, folder.path()).context(name)?;
+        Ok(folder)
+    }
+
+    /// A publish of one of our own apps (`e2e/apps/NAME`), built with the SDK that was found.
+    ///
+    /// # Errors
+    /// What the SDK says when it does not build.
+    pub fn published(name: &str) -> Outcome<Self> {
+        let source = Self::empty()?;
+        copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps").join(name), source.path())
+            .context(name)?;
+        let folder = Self::empty()?;
+        let root = find::dotnet()?.root;
+        let mut publish = command(&root.join("dotnet"));
+        publish.args(["publish", "-c", "Release", "-o"]).arg(folder.path()).current_dir(source.path());
+        // Nothing is kept in the home folder, and no build process stays behind.
+        publish.env("DOTNET_ROOT", &root).env("NUGET_PACKAGES", source.path().join("packages"));
+        for (switch, value) in [
+            ("DOTNET_CLI_TELEMETRY_OPTOUT", "1"),
+            ("DOTNET_SKIP_FIRST_TIME_EXPERIENCE", "1"),
+            ("DOTNET_GENERATE_ASPNET_CERTIFICATE", "false"),
+            ("DOTNET_CLI_USE_MSBUILD_SERVER", "0"),
+            ("MSBUILDDISABLENODEREUSE", "1"),
+            ("UseSharedCompilation", "false"),
+        ] {
+            publish.env(switch, value);
+        }
+        let output = publish.output().context("dotnet publish")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        crate::ensure!(output.status.success(), "dotnet publish of {name} failed: {said}");
         Ok(folder)
     }
 

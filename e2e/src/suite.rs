@@ -28,6 +28,8 @@ pub type Check = fn(&mut Server, &Record) -> Outcome;
 pub enum Need {
     /// The .NET runtime and the sample apps.
     Dotnet,
+    /// The .NET SDK beside that runtime.
+    Sdk,
     /// Node 18 or newer.
     Node,
     /// Python 3.
@@ -46,6 +48,11 @@ impl Need {
             |name: &str| find::on_path(name).is_none().then(|| format!("there is no {name} on PATH"));
         match self {
             Self::Dotnet => DOTNET.get_or_init(|| find::dotnet().err().map(|Failure(why)| why)).clone(),
+            Self::Sdk => match find::dotnet() {
+                Ok(dotnet) if dotnet.root.join("sdk").is_dir() => None,
+                Ok(dotnet) => Some(format!("there is no SDK in {}", dotnet.root.display())),
+                Err(Failure(why)) => Some(why),
+            },
             Self::Node => program("node"),
             Self::Python => program("python3"),
             Self::Root => (!rustix::process::getuid().is_root()).then(|| "this user is not root".to_owned()),
@@ -55,7 +62,7 @@ impl Need {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Dotnet => "dotnet",
+            Self::Dotnet | Self::Sdk => "dotnet",
             Self::Node => "node",
             Self::Python => "python",
             Self::Root => "root",

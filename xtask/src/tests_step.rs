@@ -19,6 +19,10 @@ pub(crate) fn run(binary: &Path) -> Result<String, String> {
         true if command::variable("NO_COLOR").is_none() => call.with("CARGO_TERM_COLOR", "always"),
         _ => call,
     };
+    if nextest {
+        // It leaves out the examples in docs, which readers copy.
+        Call::cargo(&["test", "--workspace", "--doc"]).run()?;
+    }
     let mut closing = Closing::default();
     let result = call.watch(&mut |line| closing.see(line));
     match (result, closing.line()) {

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             hundred,
         )
         .served(
-            "--always-running starts without a request",
+            "with --always-running it starts without a request",
             Puppet::new(),
             &["--always-running"],
             always_running,

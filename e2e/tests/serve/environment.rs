@@ -9,7 +9,7 @@ pub(super) fn add(suite: Suite) -> Suite {
     suite
         .test("the variables of the pairing", pairing)
         .test("web.config cannot override the pairing", stubborn)
-        .test("--env beats web.config", precedence)
+        .test("a variable of --env beats web.config", precedence)
         .test("what belongs to the server stays with the server", inherited)
         .test("an own HOSTINGSTARTUPASSEMBLIES is kept", hosting_startup)
         .test("ASPNETCORE_PORT of web.config is honoured", fixed_port)

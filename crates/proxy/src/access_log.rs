@@ -123,6 +123,9 @@ pub(crate) fn start(
     write!(out, "\",\"id\":\"{id:016x}\",\"client\":\"{client}\",\"client_port\":")
         .expect("a Vec takes every write");
     write_number(&mut out, peer.port().into());
+    out.extend_from_slice(b",\"scheme\":\"");
+    out.extend_from_slice(connection.scheme.as_str().as_bytes());
+    out.push(b'"');
     if let Some(head) = head {
         let input = connection.input.borrow();
         write_request(&mut out, head, input.data());

@@ -45,6 +45,7 @@ fn served() -> Outcome {
         let bytes = response.head.len() + response.body.len();
         let line = log.wait(1)?.remove(0);
         let wanted = [
+            ("scheme", "http".into()),
             ("method", "POST".into()),
             ("host", "shop.example:81".into()),
             ("path", "/caf%C3%A9/%22".into()),

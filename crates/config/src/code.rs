@@ -22,7 +22,7 @@ macro_rules! codes {
                 remedy: $remedy,
             },)+];
 
-            /// As printed: `value-out-of-range`.
+            /// As printed: `bad-value`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

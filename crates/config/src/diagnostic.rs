@@ -31,7 +31,7 @@ pub struct Place {
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
-    /// A searchable code, kebab-case, stable over versions: `value-out-of-range`.
+    /// A searchable code, kebab-case, stable over versions: `bad-value`.
     pub code: Code,
     /// What is wrong, with the value in question, one sentence without a full stop.
     pub message: String,

@@ -1,17 +1,19 @@
 //! `<requestFiltering>`: the size of a body is honoured, the rest is named as not honoured.
 
-use super::strict;
 use super::xml::Element;
+use super::{schema, strict};
 use crate::code::Code;
 use crate::report::{Report, Spanned};
 use crate::value;
+
+const SECTION: &str = "security/requestFiltering";
 
 /// `maxAllowedContentLength` in bytes.
 pub(super) fn request_filtering(elements: &[Element], report: &mut Report) -> Option<Spanned<u64>> {
     let mut body_bytes = None;
     let mut others: Vec<String> = Vec::new();
     for element in elements {
-        strict::refuse_strangers("security/requestFiltering", *element, report);
+        strict::refuse_strangers(SECTION, *element, report);
         others.extend(element.attributes().map(|(name, _)| name.to_owned()));
         for child in element.children() {
             if child.name() == "requestLimits" {
@@ -23,7 +25,15 @@ pub(super) fn request_filtering(elements: &[Element], report: &mut Report) -> Op
             }
         }
     }
-    others.retain(|name| name != "maxAllowedContentLength");
+    // What the schema does not have was refused above.
+    let known = schema::section(SECTION).map(|info| {
+        let below = ["", "requestLimits"].map(|at| [info.attributes(at), info.children(at)].concat());
+        below.concat()
+    });
+    others.retain(|name| {
+        name != "maxAllowedContentLength"
+            && known.as_ref().is_some_and(|known| known.contains(&name.as_str()))
+    });
     if let (Some(element), false) = (elements.first(), others.is_empty()) {
         let message = format!("<requestFiltering> is honoured only in part; not yet: {}", others.join(", "));
         report

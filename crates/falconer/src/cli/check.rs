@@ -113,6 +113,8 @@ fn look(target: String, input: &Input, start: bool) -> Result<Found, String> {
         if let Some(Err(diagnostic)) = plan.tls.as_ref().map(Tls::prepare) {
             loaded.diagnostics.push(diagnostic);
         } else if start {
+            let most = plan.app.startup_time_limit.as_secs() * 2;
+            print::progress(&format!("starting the app; it has up to {most} s ..."));
             trial = Some(trial::run(plan, &input.environment).map_err(|error| error.to_string())?);
         }
     }

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,6 +25,13 @@ pub(crate) fn failure(message: &str, hint: Option<&str>) {
     eprintln!("error: {}", escape(message));
     if let Some(hint) = hint {
         eprintln!("  hint: {hint}");
+    }
+}
+
+/// What takes a while, on stderr, for whoever sits before a terminal.
+pub(crate) fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{text}");
     }
 }
 

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         .test("five mistakes are five diagnostics with line, column and hint", five)
         .test("a file is checked for itself", file_alone)
         .test("every value has an origin", origins)
+        .test("the document has the members that its description shows", described)
         .test("secrets are masked in both forms", masked)
         .test("the command line is understood, or exit code 2", usage)
         .test("a folder that is not there", no_folder)
@@ -159,6 +160,45 @@ fn origins() -> Outcome {
     ensure!(body["origin"]["file"] == "web.config" && body["origin"]["line"].is_u64(), "{body:#}");
     ensure!(all["version"] == 1 && all["ok"] == true && all["start"].is_null(), "{all:#}");
     Ok(())
+}
+
+fn described() -> Outcome {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/check-json.md"))?;
+    let example =
+        text.split("```json").nth(1).and_then(|rest| rest.split("```").next()).context("an example")?;
+    let example: Value = serde_json::from_str(example).context("the example")?;
+    let folder = Folder::with_config(&FIVE.replace("7200", "72").replace("yes", "true"))?;
+    folder.replace("web.config", "requestTimeOut", "requestTimeout")?;
+    folder.replace("web.config", "environmentVariable value", "environmentVariable name=\"A\" value")?;
+    folder.replace("web.config", "      <environmentVariable name=\"A\" value=\"b\" />\n", "")?;
+    let real = check(folder.path(), &["--json"], &[])?.json()?;
+    same_members("", &example, &real)
+}
+
+/// Of objects and of the first ones in lists; what is null may be anything.
+fn same_members(at: &str, example: &Value, real: &Value) -> Outcome {
+    match (example, real) {
+        (Value::Object(left), Value::Object(right)) => {
+            // Which members an origin has depends on its kind.
+            let names = |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+            let is_origin = left.contains_key("kind");
+            ensure!(is_origin || names(left) == names(right), "{at}: {:?} {:?}", names(left), names(right));
+            left.iter().try_for_each(|(name, value)| match right.get(name) {
+                Some(other) => same_members(&format!("{at}/{name}"), value, other),
+                None => Ok(()),
+            })
+        }
+        (Value::Array(left), Value::Array(right)) => match (left.first(), right.first()) {
+            (Some(left), Some(right)) => same_members(&format!("{at}[]"), left, right),
+            (Some(_), None) | (None, _) => Ok(()),
+        },
+        (Value::Null, _) | (_, Value::Null) => Ok(()),
+        (left, right) => {
+            let same = std::mem::discriminant(left) == std::mem::discriminant(right);
+            ensure!(same, "{at}: {left} is described, {right} is written");
+            Ok(())
+        }
+    }
 }
 
 fn masked() -> Outcome {

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -119,9 +120,11 @@ pub(crate) fn start(
     out.extend_from_slice(b"{\"time\":\"");
     log.write_time(&mut out, began);
     let peer = connection.peer;
-    let client = peer.ip().to_canonical();
-    write!(out, "\",\"id\":\"{id:016x}\",\"client\":\"{client}\",\"client_port\":")
-        .expect("a Vec takes every write");
+    out.extend_from_slice(b"\",\"id\":\"");
+    write_id(&mut out, id);
+    out.extend_from_slice(b"\",\"client\":\"");
+    write_address(&mut out, peer.ip().to_canonical());
+    out.extend_from_slice(b"\",\"client_port\":");
     write_number(&mut out, peer.port().into());
     out.extend_from_slice(b",\"scheme\":\"");
     out.extend_from_slice(connection.scheme.as_str().as_bytes());
@@ -271,6 +274,27 @@ impl Sealed<'_> {
     }
 }
 
+/// As `{:016x}`; by hand, since it is on every line.
+fn write_id(out: &mut Vec<u8>, id: u64) {
+    let digit = |place: usize| b"0123456789abcdef"[(id >> (60 - 4 * place) & 0xf) as usize];
+    out.extend_from_slice(&std::array::from_fn::<u8, 16, _>(digit));
+}
+
+/// IPv4 by hand, since it is on nearly every line.
+fn write_address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => {
+            for (place, octet) in v4.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                write_number(out, octet.into());
+            }
+        }
+        IpAddr::V6(v6) => write!(out, "{v6}").expect("a Vec takes every write"),
+    }
+}
+
 fn write_milliseconds(out: &mut Vec<u8>, span: Duration) {
     write_number(out, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     out.push(b'.');
@@ -357,6 +381,21 @@ mod tests {
                       \"ms\":1234.056,\"wait_ms\":0.001,\"upstream_ms\":2000.000,\"worker\":4711,\
                       \"end\":\"upstream_error\",\"error\":\"a \\\"b\\\"\"}\n";
         assert_eq!(text(&whole), wanted);
+    }
+
+    #[test]
+    fn what_is_written_by_hand_reads_as_ever() {
+        let mut out = Vec::new();
+        for id in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            out.clear();
+            write_id(&mut out, id);
+            assert_eq!(out, format!("{id:016x}").into_bytes());
+        }
+        for address in ["0.0.0.0", "203.0.113.7", "255.255.255.255", "::1", "2001:db8::1"] {
+            out.clear();
+            write_address(&mut out, address.parse().expect("an address"));
+            assert_eq!(out, address.as_bytes());
+        }
     }
 
     #[test]

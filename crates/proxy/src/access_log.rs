@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http1::RequestHead;
 
+use crate::clock;
 use crate::connection::Connection;
 use crate::json::write_bounded;
 use crate::record::End;
@@ -103,12 +104,6 @@ pub(crate) struct Sealed<'a> {
     pub(crate) sentence: &'a str,
 }
 
-/// The precise clock. The thread's ticks are too coarse for a line; without a log nobody asks.
-#[expect(clippy::disallowed_methods, reason = "the one place of the data plane that reads the precise clock")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
-
 /// The first half of a line, up to what only the end can tell.
 pub(crate) fn start(
     log: &ThreadLog,
@@ -154,7 +149,7 @@ impl ThreadLog {
         Self {
             sender: log.0.clone(),
             lines: RefCell::default(),
-            anchor: Cell::new((now(), SystemTime::now())),
+            anchor: Cell::new((clock::precise(), SystemTime::now())),
             second: RefCell::default(),
         }
     }
@@ -175,7 +170,7 @@ impl ThreadLog {
 
     /// Hands over what there is, and looks at the time of day.
     pub(crate) fn tick(&self) {
-        self.anchor.set((now(), SystemTime::now()));
+        self.anchor.set((clock::precise(), SystemTime::now()));
         let mut lines = self.lines.borrow_mut();
         if lines.count > 0 || lines.untold > 0 {
             self.hand_over(&mut lines);

@@ -3,10 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a thread looks at its deadlines; a deadline may be that much late, never early.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// The exact time, for the few decisions that ticks are too coarse for.
+#[expect(clippy::disallowed_methods, reason = "the data plane reads the clock here")]
+pub(crate) fn precise() -> Instant {
+    Instant::now()
+}
 
 /// What a connection may be waiting for; each has one deadline.
 #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,7 @@ use http1::RequestHead;
 
 use crate::access_log::{self, Sealed};
 use crate::answer::Answer;
+use crate::clock;
 use crate::connection::Connection;
 
 /// How an exchange ended.
@@ -106,7 +107,7 @@ impl<'a> Record<'a> {
 
     /// The moment at which a request begins; none while nobody wants to know.
     pub(crate) fn begin(connection: &Connection) -> Option<Instant> {
-        connection.thread.log.as_ref().map(|_| access_log::now())
+        connection.thread.log.as_ref().map(|_| clock::precise())
     }
 
     pub(crate) fn ended(&self, end: End) {
@@ -117,7 +118,7 @@ impl<'a> Record<'a> {
     pub(crate) fn leased(&self, worker: u32) {
         self.worker.set(worker);
         if let Some(line) = &self.line {
-            line.leased.set(Some(access_log::now()));
+            line.leased.set(Some(clock::precise()));
         }
     }
 
@@ -125,7 +126,7 @@ impl<'a> Record<'a> {
     pub(crate) fn answered(&self, status: u16) {
         self.status.set(status);
         if let Some(line) = &self.line {
-            line.answered.set(Some(access_log::now()));
+            line.answered.set(Some(clock::precise()));
         }
     }
 
@@ -170,7 +171,7 @@ impl Drop for Record<'_> {
                 status: self.status.get(),
                 substatus: self.substatus.get(),
                 bytes,
-                total: access_log::now().duration_since(line.began),
+                total: clock::precise().duration_since(line.began),
                 wait: since(leased, line.began),
                 upstream: leased.and_then(|leased| since(line.answered.get(), leased)),
                 worker: self.worker.get(),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicBool;
 
 use contract::PairingToken;
 
@@ -84,9 +84,8 @@ pub struct ServingWorker {
     pub token: PairingToken,
     /// The listeners that were proved to be this worker's.
     pub listeners: KeptListeners,
-    /// Open upstream connections of all data threads, counted by whoever opens one (house: one permit per
-    /// connection).
-    pub connections: AtomicUsize,
+    /// Set before the worker is withdrawn when SIGKILL from outside ended it: whatever was under way did not.
+    pub killed: AtomicBool,
     /// One gate per data thread.
     pub(crate) gates: Vec<Arc<Gate>>,
 }
@@ -108,7 +107,7 @@ impl ServingWorker {
             address: Address::Tcp(address),
             token,
             listeners: KeptListeners::any(),
-            connections: AtomicUsize::new(0),
+            killed: AtomicBool::new(false),
             gates: Gate::set(id, threads, &silent),
         })
     }

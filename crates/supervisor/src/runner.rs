@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use config::{AppPlan, Limits, PortChoice};
@@ -24,7 +24,7 @@ use crate::lease::{AppHandle, Publisher};
 use crate::messages::{AppEvent, ToProxy, ToSupervisor};
 use crate::process::environ::{self, Computed};
 use crate::process::ownership::KeptListeners;
-use crate::process::{self, Launch, ProcessEvent, ProcessHandle, Spawner, port};
+use crate::process::{self, Exit, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
 use crate::worker::Worker;
 
@@ -289,10 +289,21 @@ impl Runner {
                 WorkerEvent::NotListening { why, evidence: self.evidence(worker, false) }
             }
             ProcessEvent::Exited(exit) => {
+                self.note_kill(worker, exit);
                 WorkerEvent::Exited { exit, evidence: self.evidence(worker, false) }
             }
             ProcessEvent::OwnerGone => WorkerEvent::OwnerGone,
             ProcessEvent::Gone => WorkerEvent::Gone { evidence: self.evidence(worker, true) },
+        }
+    }
+
+    /// Before the face changes: a request that waits for the next worker wants to know what ended this one.
+    fn note_kill(&self, worker: WorkerId, exit: Exit) {
+        let served = |one: &&Worker| one.id == worker;
+        if exit == Exit::Signal(libc::SIGKILL)
+            && let Some(serving) = self.app.workers().iter().find(served).and_then(Worker::serving)
+        {
+            serving.killed.store(true, Ordering::Release);
         }
     }
 
@@ -308,7 +319,7 @@ impl Runner {
             address: Address::Tcp(address),
             token: process.token.clone(),
             listeners,
-            connections: AtomicUsize::new(0),
+            killed: AtomicBool::new(false),
             gates: Gate::set(id, self.setup.threads, &self.gate_empty),
         }
     }

@@ -9,12 +9,14 @@ mod upgrade;
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use supervisor::{Lease, NoLease, WorkerId};
 
 use crate::answer::Answer;
+use crate::clock;
 use crate::connection::Connection;
 use crate::counters::add;
 use crate::exchange::Exchange;
@@ -32,6 +34,8 @@ const LEASES_MOST: u32 = 8;
 /// How long the supervisor may take to withdraw a suspected worker, and how often to look; both only on that
 /// rare path.
 const WITHDRAWAL: Duration = Duration::from_secs(5);
+/// How long a killed process may take to end; a request that it had for longer was being worked on.
+const SWALLOWED: Duration = Duration::from_millis(100);
 const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -119,6 +123,7 @@ async fn lease(connection: &Connection) -> Result<Lease, Failure> {
             NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
+            NoLease::Offline(page) => Answer::offline(page),
             NoLease::Stopped => Answer::stopping(),
         })),
     }
@@ -146,6 +151,7 @@ impl Attempt<'_> {
             request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
             response: ResponseSide::new(thread.buffers.output()),
         };
+        let sent_at = clock::precise();
         let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
         self.connection.slot.disarm_all();
         let result = match result {
@@ -153,12 +159,10 @@ impl Attempt<'_> {
             Ok(Outcome::Upgraded) => {
                 Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
             }
-            // No process has read it, so nothing of it was acted on, and it may be sent again: it crossed the end of a
-            // reused connection, or it reached a worker that was dying.
-            Err(Broken::ClosedBeforeResponse { unread: true })
+            Err(Broken::ClosedBeforeResponse { unread })
                 if self.exchange.is_repeatable()
                     && !upstream.answered
-                    && (upstream.reused || self.is_dying().await) =>
+                    && self.may_repeat(unread, upstream.reused, sent_at).await =>
             {
                 return None;
             }
@@ -168,6 +172,19 @@ impl Attempt<'_> {
         thread.buffers.give_back_output(pump.response.into_own());
         drop(self.lease);
         Some(result)
+    }
+
+    /// Whether nothing of the request can have been acted on. Either no process has read it: it crossed the end of
+    /// a reused connection, or reached a worker that was dying. Or SIGKILL took the worker while the request was
+    /// on its way: a thread that waits in read(2) still takes the bytes with it into its end.
+    async fn may_repeat(&self, unread: bool, reused: bool, sent_at: Instant) -> bool {
+        let swallowed = clock::precise().duration_since(sent_at) <= SWALLOWED;
+        if unread && reused {
+            return true;
+        }
+        (unread || swallowed)
+            && self.is_dying().await
+            && (unread || self.pool.worker.killed.load(Ordering::Acquire))
     }
 
     /// Whether the worker is withdrawn within moments: its sockets end before the supervisor can hear of it.

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     retry_after: Option<u32>,
     /// The journey of a failed start, for a reader who may see it.
     report: Option<Arc<StartReport>>,
+    /// The app's own `app_offline.htm`, sent as it is in place of a page of ours.
+    page: Option<Arc<[u8]>>,
     /// What framing could not be trusted, or bytes that nobody will read: the connection ends with this answer.
     pub(crate) closes: bool,
     /// What it means for the exchange.
@@ -37,6 +39,7 @@ impl Answer {
             sentence: sentence.into(),
             retry_after: None,
             report: None,
+            page: None,
             closes: true,
             end: End::Refused,
         }
@@ -77,6 +80,11 @@ impl Answer {
         Self { retry_after: Some(1), closes: false, ..Self::new(503, sentence) }
     }
 
+    /// The app is offline (IIS: the file's bytes as text/html, whatever the request accepts, no Retry-After).
+    pub(crate) fn offline(page: Arc<[u8]>) -> Self {
+        Self { page: Some(page), closes: false, ..Self::new(503, "the app is offline (app_offline.htm)") }
+    }
+
     /// The server's own end came first.
     pub(crate) fn stopping() -> Self {
         Self::unavailable("the server is stopping").ending(End::Cut)
@@ -85,17 +93,7 @@ impl Answer {
     /// Writes the whole answer.
     pub(crate) fn write(&self, record: &Record<'_>, method: Method, reader: Reader, close: bool) -> Vec<u8> {
         let id = format!("{:016x}", record.id);
-        let page = Page {
-            status: self.status,
-            substatus: self.substatus,
-            sentence: &self.sentence,
-            id: &id,
-            report: self.report.as_deref().filter(|_| reader.may_see_reports),
-        };
-        let (content_type, page) = match reader.wants_json {
-            true => ("application/problem+json", page.problem()),
-            false => ("text/html; charset=utf-8", page.html()),
-        };
+        let (content_type, page) = self.content(&id, reader);
         let mut out = record.connection.thread.buffers.output();
         http1::write_status_line(&mut out, self.status, http1::reason_phrase(self.status).as_bytes());
         http1::write_field(&mut out, b"Content-Type", content_type.as_bytes());
@@ -113,9 +111,27 @@ impl Answer {
         }
         http1::end_head(&mut out);
         if method != Method::Head {
-            out.extend_from_slice(page.as_bytes());
+            out.extend_from_slice(&page);
         }
         out
+    }
+
+    fn content(&self, id: &str, reader: Reader) -> (&'static str, Cow<'_, [u8]>) {
+        if let Some(page) = &self.page {
+            // Which charset it is in only the file itself can say.
+            return ("text/html", Cow::Borrowed(page));
+        }
+        let page = Page {
+            status: self.status,
+            substatus: self.substatus,
+            sentence: &self.sentence,
+            id,
+            report: self.report.as_deref().filter(|_| reader.may_see_reports),
+        };
+        match reader.wants_json {
+            true => ("application/problem+json", Cow::Owned(page.problem().into_bytes())),
+            false => ("text/html; charset=utf-8", Cow::Owned(page.html().into_bytes())),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod offline;
 mod start;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct App {
     start: Start,
     /// Starts there ever were; the number of the one that is under way.
     starts: u64,
+    /// What visitors are shown while `app_offline.htm` is there: nothing runs and nothing is started then.
+    offline: Option<Arc<[u8]>>,
     /// The last start that failed, until one goes well.
     last_failure: Option<(u64, Arc<StartReport>)>,
     /// The last launches, oldest first.
@@ -48,7 +51,8 @@ pub struct App {
 }
 
 impl App {
-    /// An app of which nothing runs yet. Its first event must be [`Event::Tick`].
+    /// An app of which nothing runs yet. Its first event must be [`Event::Tick`], or [`Event::Offline`] where it
+    /// must not be started.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl App {
             made: 0,
             start: Start::Idle,
             starts: 0,
+            offline: None,
             last_failure: None,
             launches: [None; LAUNCHES_MOST],
             effects: Vec::new(),
@@ -72,6 +77,8 @@ impl App {
             Event::GateEmpty(id) => self.gate_is_empty(id, now),
             Event::Suspect(id, why) => self.suspect(id, why, now),
             Event::Worker(id, what) => self.worker_event(id, what, now),
+            Event::Offline(page) => self.take_offline(page, now),
+            Event::Online => self.bring_online(),
             Event::Stop { drain_until } => self.stop(drain_until, now),
             Event::StopNow => self.stop_now(now),
         }
@@ -84,6 +91,9 @@ impl App {
     #[must_use]
     pub fn face(&self) -> Face {
         let serving: Vec<_> = self.workers.iter().filter_map(Worker::serving).map(Arc::clone).collect();
+        if let (Some(page), false) = (&self.offline, matches!(self.start, Start::Over)) {
+            return Face::Offline { page: Arc::clone(page) };
+        }
         match &self.start {
             Start::Over => Face::Stopped,
             _ if !serving.is_empty() => Face::Up(serving),
@@ -218,8 +228,9 @@ impl App {
         let had_served = worker.owner.is_some();
         worker.state = State::Gone;
         let worker = self.known(id);
-        // The end of a failed attempt was told as such.
-        if worker.pid.is_some() && (had_served || matches!(self.start, Start::Over)) {
+        // The end of a failed attempt was told as such; one that was called off has not failed.
+        let called_off = self.offline.is_some() || matches!(self.start, Start::Over);
+        if worker.pid.is_some() && (had_served || called_off) {
             let line = self.settings.shut_down(worker);
             self.effects.push(Effect::Report(line));
         }
@@ -262,10 +273,18 @@ impl App {
                     let deadline = drain_until.min(*deadline);
                     self.worker(id).state = State::Draining { deadline };
                 }
-                State::Launching { .. } if self.known(id).pid.is_none() => self.kill(id, now),
-                State::Launching { .. } => self.terminate(id, now),
+                State::Launching { .. } => self.call_off(id, now),
                 State::Stopping { .. } | State::Gone => {}
             }
+        }
+    }
+
+    /// A launch that nobody waits for any more. Without a process there is nothing to be gentle to.
+    fn call_off(&mut self, id: WorkerId, now: Instant) {
+        if self.known(id).pid.is_none() {
+            self.kill(id, now);
+        } else {
+            self.terminate(id, now);
         }
     }
 

@@ -23,6 +23,10 @@ pub enum Event {
     Suspect(WorkerId, Suspicion),
     /// Something happened to the process of this worker.
     Worker(WorkerId, WorkerEvent),
+    /// `app_offline.htm` is in the app's folder, or its content changed: this is what visitors are shown.
+    Offline(Arc<[u8]>),
+    /// `app_offline.htm` is not there any more.
+    Online,
     /// The server stops: no start any more, requests may end until then.
     Stop {
         /// When draining ends, finished or not.

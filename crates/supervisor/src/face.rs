@@ -44,6 +44,11 @@ pub enum Face {
         /// What happened.
         report: Arc<StartReport>,
     },
+    /// Taken offline by `app_offline.htm`: 503 with that page, and nothing is started.
+    Offline {
+        /// The file's bytes; empty when it could not be read.
+        page: Arc<[u8]>,
+    },
     /// The server is stopping: 503.
     Stopped,
 }
@@ -58,12 +63,14 @@ impl Face {
             (Self::Starting { start: ours, .. }, Self::Starting { start: theirs, .. })
             | (Self::Asleep { start: ours }, Self::Asleep { start: theirs })
             | (Self::Failed { start: ours, .. }, Self::Failed { start: theirs, .. }) => ours == theirs,
+            (Self::Offline { page: ours }, Self::Offline { page: theirs }) => ours == theirs,
             (Self::Stopped, Self::Stopped) => true,
             (
                 Self::Up(_)
                 | Self::Starting { .. }
                 | Self::Asleep { .. }
                 | Self::Failed { .. }
+                | Self::Offline { .. }
                 | Self::Stopped,
                 _,
             ) => false,

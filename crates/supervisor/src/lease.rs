@@ -47,6 +47,8 @@ pub enum NoLease {
     QueueFull,
     /// It waited for longer than both attempts of a start may take (twice `startupTimeLimit`): 503.
     Deadline,
+    /// The app is offline: 503 with the bytes of its `app_offline.htm`.
+    Offline(Arc<[u8]>),
     /// The server stops: 503.
     Stopped,
 }
@@ -104,12 +106,28 @@ impl AppHandle {
     /// A lease, at once when a worker serves; else wakes the app and waits.
     ///
     /// # Errors
-    /// [`NoLease`]: the start failed, the queue is full, the wait was too long, or the server stops.
+    /// [`NoLease`]: the start failed, the queue is full, the wait was too long, the app is offline, or the server
+    /// stops.
     pub async fn lease(&self, thread: usize) -> Result<Lease, NoLease> {
         match self.try_lease(thread) {
             Some(lease) => Ok(lease),
             // Boxed, so that the future of a request that need not wait stays small.
-            None => Box::pin(self.wait(thread)).await,
+            None => {
+                self.offline()?;
+                Box::pin(self.wait(thread)).await
+            }
+        }
+    }
+
+    /// Needs no place in the queue: an app that is offline refuses at once, however many wait.
+    fn offline(&self) -> Result<(), NoLease> {
+        match &**self.face() {
+            Face::Offline { page } => Err(NoLease::Offline(Arc::clone(page))),
+            Face::Up(_)
+            | Face::Starting { .. }
+            | Face::Asleep { .. }
+            | Face::Failed { .. }
+            | Face::Stopped => Ok(()),
         }
     }
 
@@ -118,7 +136,11 @@ impl AppHandle {
     pub fn worker(&self, id: WorkerId) -> Option<Arc<ServingWorker>> {
         match &**self.face() {
             Face::Up(workers) => workers.iter().find(|worker| worker.id == id).map(Arc::clone),
-            Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } | Face::Stopped => None,
+            Face::Starting { .. }
+            | Face::Asleep { .. }
+            | Face::Failed { .. }
+            | Face::Offline { .. }
+            | Face::Stopped => None,
         }
     }
 
@@ -156,7 +178,11 @@ impl AppHandle {
 fn enter(face: &Face, thread: usize) -> Option<Lease> {
     match face {
         Face::Up(workers) => workers.iter().find_map(|worker| worker.enter(thread)),
-        Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } | Face::Stopped => None,
+        Face::Starting { .. }
+        | Face::Asleep { .. }
+        | Face::Failed { .. }
+        | Face::Offline { .. }
+        | Face::Stopped => None,
     }
 }
 
@@ -188,6 +214,7 @@ fn look(face: &Face, thread: usize, known: &mut Option<u64>) -> Look {
             }
             Look::WakeAfter(*start)
         }
+        Face::Offline { page } => Look::Done(Err(NoLease::Offline(Arc::clone(page)))),
         Face::Stopped => Look::Done(Err(NoLease::Stopped)),
     }
 }

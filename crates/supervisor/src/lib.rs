@@ -25,6 +25,8 @@ mod report;
 #[cfg(not(loom))]
 mod runner;
 #[cfg(not(loom))]
+mod triggers;
+#[cfg(not(loom))]
 mod worker;
 
 #[cfg(not(loom))]

@@ -51,6 +51,8 @@ event_ids! {
     NotStoppedGracefully = 1005, Warning;
     /// The app was told to end.
     SentTerminate = 1006, Information;
+    /// The app was taken offline by app_offline.htm: its process ends when the requests in it have ended.
+    RecycledOffline = 1012, Information;
     /// The start failed for good; the event carries the end of what the app printed.
     StartFailed = 1020, Error;
     /// The app's process is gone; a warning when nobody had told it to go.
@@ -63,6 +65,10 @@ event_ids! {
     DrainCut = 2002, Warning;
     /// A killed process is still there.
     NotGone = 2003, Error;
+    /// The app is offline because app_offline.htm is there; nothing of it ran.
+    Offline = 2004, Information;
+    /// app_offline.htm is gone; the next request starts the app.
+    Online = 2005, Information;
 }
 
 impl EventId {
@@ -233,6 +239,23 @@ impl Settings {
             worker.pid.unwrap_or_default(),
             self.application
         ))
+    }
+
+    /// `ran`: it served or was about to.
+    pub(crate) fn offline(&self, ran: bool) -> AppEvent {
+        let application = &self.application;
+        if ran {
+            EventId::RecycledOffline
+                .says(format!("Application '{application}' was recycled after detecting app_offline.htm."))
+        } else {
+            EventId::Offline
+                .says(format!("Application '{application}' is offline: app_offline.htm is in its folder."))
+        }
+    }
+
+    pub(crate) fn online(&self) -> AppEvent {
+        EventId::Online
+            .says(format!("Application '{}' is online again: app_offline.htm is gone.", self.application))
     }
 
     pub(crate) fn shut_down(&self, worker: &Worker) -> AppEvent {

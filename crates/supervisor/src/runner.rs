@@ -26,6 +26,7 @@ use crate::process::environ::{self, Computed};
 use crate::process::ownership::KeptListeners;
 use crate::process::{self, Exit, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
+use crate::triggers::Triggers;
 use crate::worker::Worker;
 
 /// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
@@ -75,10 +76,14 @@ impl AppControl {
 
 /// Starts to look after one app. Must be called inside the control runtime.
 pub fn start_app(setup: AppSetup, spawner: Spawner) -> (AppHandle, AppControl) {
-    start_with(setup, Launcher::Spawner(spawner))
+    let triggers = Triggers::begin(setup.plan.folder.clone());
+    let first = triggers.page().map_or(Event::Tick, Event::Offline);
+    let (handle, control) = start_with(setup, Launcher::Spawner(spawner), first);
+    tokio::spawn(triggers.watch(control.commands.clone()));
+    (handle, control)
 }
 
-fn start_with(setup: AppSetup, launcher: Launcher) -> (AppHandle, AppControl) {
+fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, AppControl) {
     let (requests, from_proxy) = unbounded_channel();
     let (process, from_process) = unbounded_channel();
     let (commands, from_control) = unbounded_channel();
@@ -95,7 +100,7 @@ fn start_with(setup: AppSetup, launcher: Launcher) -> (AppHandle, AppControl) {
         gate_empty: requests,
         process,
     };
-    tokio::spawn(runner.run(Inboxes { from_process, from_control, from_proxy }));
+    tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy }));
     (handle, AppControl { commands, over })
 }
 
@@ -158,8 +163,8 @@ enum Inbox {
 }
 
 impl Runner {
-    async fn run(mut self, mut inboxes: Inboxes) {
-        self.step(Event::Tick);
+    async fn run(mut self, first: Event, mut inboxes: Inboxes) {
+        self.step(first);
         loop {
             match inboxes.next(self.app.deadline()).await {
                 Inbox::Process(worker, event) => {

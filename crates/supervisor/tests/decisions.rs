@@ -8,7 +8,7 @@ use contract::PairingToken;
 use supervisor::process::Exit;
 use supervisor::{
     App, AppHandle, DRAIN_LIMIT, Effect, Event, EventId, Evidence, Face, LAUNCH_GRACE, ServingWorker,
-    Settings, Suspicion, WorkerEvent, WorkerId,
+    Settings, Suspicion, ToProxy, WorkerEvent, WorkerId,
 };
 
 struct Case {
@@ -18,19 +18,28 @@ struct Case {
 
 impl Case {
     fn new(port: PortChoice) -> Self {
+        let mut case = Self::of(port, false);
+        assert!(case.step(Event::Tick).is_empty());
+        case
+    }
+
+    /// Before its first event.
+    fn always_running() -> Self {
+        Self::of(PortChoice::Draw, true)
+    }
+
+    fn of(port: PortChoice, always_running: bool) -> Self {
         let settings = Settings {
             application: "/".to_owned(),
             folder: "/srv/app".to_owned(),
             command: "dotnet app.dll".to_owned(),
             port,
             instances: 1,
-            always_running: false,
+            always_running,
             startup_time_limit: Duration::from_secs(10),
             shutdown_time_limit: Duration::from_secs(3),
         };
-        let mut case = Self { app: App::new(settings), now: now() };
-        assert!(case.step(Event::Tick).is_empty());
-        case
+        Self { app: App::new(settings), now: now() }
     }
 
     fn step(&mut self, event: Event) -> Vec<Effect> {
@@ -185,4 +194,72 @@ fn event_ids_are_the_modules_or_ours_and_each_is_there_once() {
     assert!(ids.is_sorted() && ids.iter().all(|id| (1000..1040).contains(id) || (2000..2100).contains(id)));
     ids.dedup();
     assert_eq!(ids.len(), EventId::TABLE.len());
+}
+
+fn page(text: &str) -> Arc<[u8]> {
+    text.as_bytes().into()
+}
+
+fn ended_tunnels(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Tell(ToProxy::EndTunnels { .. }))).count()
+}
+
+fn terminated(effects: &[Effect]) -> Vec<u64> {
+    let terminate = |effect: &Effect| match effect {
+        Effect::Terminate(id) => Some(id.0),
+        _ => None,
+    };
+    effects.iter().filter_map(terminate).collect()
+}
+
+#[test]
+fn offline_drains_before_it_stops_and_starts_nothing_until_it_is_over() {
+    let mut case = Case::new(PortChoice::Draw);
+    let _ = case.wake(0);
+    case.serve(1);
+    let offline = case.step(Event::Offline(page("a")));
+    assert_eq!(told(&offline), [1012]);
+    assert_eq!(ended_tunnels(&offline), 1);
+    assert!(offline.iter().any(|effect| matches!(effect, Effect::CloseGate(_))));
+    assert!(terminated(&offline).is_empty() && killed(&offline).is_empty());
+    assert!(matches!(case.app.face(), Face::Offline { page } if *page == *b"a"));
+    assert_eq!(terminated(&case.step(Event::GateEmpty(WorkerId(1)))), [1]);
+    let _ = case.worker(1, WorkerEvent::Exited { exit: Exit::Code(0), evidence: Evidence::default() });
+    assert_eq!(told(&case.worker(1, gone())), [1030]);
+    assert!(case.wake(1).is_empty());
+    assert!(case.step(Event::Offline(page("b"))).is_empty(), "a new page is no new arrival");
+    assert!(matches!(case.app.face(), Face::Offline { page } if *page == *b"b"));
+    assert_eq!(told(&case.step(Event::Online)), [2005]);
+    assert!(matches!(case.app.face(), Face::Asleep { .. }));
+    case.now += Duration::from_secs(2);
+    assert_eq!(launched(&case.wake(1)), [2]);
+}
+
+#[test]
+fn offline_calls_off_a_start_which_then_has_not_failed() {
+    let mut case = Case::new(PortChoice::Draw);
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Launched { port: 5000 });
+    let _ = case.worker(1, WorkerEvent::Started { pid: 1 });
+    let offline = case.step(Event::Offline(page("")));
+    assert_eq!((told(&offline), terminated(&offline)), (vec![1012, 1006], vec![1]));
+    let exit = Exit::Signal(15);
+    let _ = case.worker(1, WorkerEvent::Exited { exit, evidence: Evidence::default() });
+    assert_eq!(told(&case.worker(1, gone())), [1030]);
+}
+
+#[test]
+fn offline_forgets_a_failure_and_holds_back_an_app_that_always_runs() {
+    let mut case = Case::new(PortChoice::Draw);
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::SpawnFailed { stage: "execve".into(), errno: 2, path: "x".into() });
+    assert!(matches!(case.app.face(), Face::Failed { .. }));
+    assert_eq!(told(&case.step(Event::Offline(page("")))), [1012]);
+    let _ = case.step(Event::Online);
+    assert!(matches!(case.app.face(), Face::Asleep { .. }));
+
+    let mut always = Case::always_running();
+    assert_eq!(told(&always.step(Event::Offline(page("")))), [2004]);
+    assert!(launched(&always.after(Duration::from_secs(60))).is_empty());
+    assert_eq!(launched(&always.step(Event::Online)), [1]);
 }

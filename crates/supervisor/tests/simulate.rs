@@ -14,33 +14,13 @@ use supervisor::{
     Means, ServingWorker, Settings, State, Suspicion, ToProxy, Worker, WorkerEvent, WorkerId,
 };
 
+#[path = "simulate/random.rs"]
+mod random;
+
+use random::Random;
+
 const SEEDS: u64 = 6000;
 const STEPS: u32 = 150;
-
-/// Small and good enough: splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).expect("an index")]
-    }
-}
 
 /// What the operating system would know of one worker's process.
 #[derive(Debug, Default, Clone)]
@@ -72,6 +52,7 @@ struct World {
     failed_starts: BTreeSet<u64>,
     attempts_told: BTreeMap<u64, u32>,
     stopped: bool,
+    offline: bool,
 }
 
 impl World {
@@ -109,6 +90,7 @@ impl World {
             failed_starts: BTreeSet::new(),
             attempts_told: BTreeMap::new(),
             stopped: false,
+            offline: false,
         };
         world.step(Event::Tick);
         world
@@ -117,8 +99,11 @@ impl World {
     fn step(&mut self, event: Event) {
         let mut due = vec![event];
         while let Some(event) = due.pop() {
-            if let Event::Stop { .. } | Event::StopNow = event {
-                self.stopped = true;
+            match event {
+                Event::Stop { .. } | Event::StopNow => self.stopped = true,
+                Event::Offline(_) => self.offline = true,
+                Event::Online => self.offline = false,
+                _ => {}
             }
             let serving = match &event {
                 Event::Worker(id, WorkerEvent::Listening { .. }) => Some(*id),
@@ -146,6 +131,7 @@ impl World {
         match effect {
             Effect::Launch(id) => {
                 assert!(!self.stopped, "a launch after the stop");
+                assert!(!self.offline, "a launch while offline");
                 assert!(self.processes.insert(id, Process::default()).is_none(), "{id} is launched twice");
                 self.launches.push(self.now);
                 let what = if self.random.one_in(30) {
@@ -181,7 +167,7 @@ impl World {
         assert!(message.ends_with('.') || id == EventId::StartFailed.number(), "no sentence: {message}");
         let start = match self.app.face() {
             Face::Failed { start, .. } | Face::Starting { start, .. } | Face::Asleep { start } => start,
-            Face::Up(_) | Face::Stopped => 0,
+            Face::Up(_) | Face::Offline { .. } | Face::Stopped => 0,
         };
         if id == EventId::StartAttemptFailed.number() && start > 0 {
             let told = self.attempts_told.entry(start).or_default();
@@ -191,6 +177,7 @@ impl World {
         if id == EventId::StartFailed.number() {
             self.failures_told += 1;
             assert!(!self.stopped, "a start failed after the stop");
+            assert!(!self.offline, "a start failed while offline");
         }
     }
 
@@ -248,8 +235,12 @@ impl World {
         match &face {
             Face::Up(up) => assert!(!up.is_empty() && up.len() == serving),
             Face::Stopped => assert!(self.stopped),
+            Face::Offline { .. } => {
+                assert_eq!((serving, self.app.workers().iter().filter(is_launching).count()), (0, 0))
+            }
             Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } => assert_eq!(serving, 0),
         }
+        assert_eq!(matches!(face, Face::Offline { .. }), self.offline && !self.stopped);
         assert_eq!(matches!(face, Face::Stopped), self.stopped);
         if let Face::Starting { start, .. } | Face::Asleep { start } | Face::Failed { start, .. } = face {
             assert!(start >= self.last_start, "starts count up");
@@ -289,6 +280,8 @@ impl World {
                 self.step(Event::Stop { drain_until });
             }
             11 if self.random.one_in(20) => self.step(Event::StopNow),
+            11 if self.random.one_in(4) => self.step(Event::Offline([1].into())),
+            11 if self.random.one_in(2) => self.step(Event::Online),
             _ => self.a_process_moves(),
         }
     }
@@ -429,6 +422,10 @@ fn gone() -> WorkerEvent {
     WorkerEvent::Gone { evidence: Evidence::default() }
 }
 
+fn is_launching(worker: &&Worker) -> bool {
+    matches!(worker.state, State::Launching { .. })
+}
+
 fn rank(worker: &Worker) -> u8 {
     match worker.state {
         State::Launching { .. } => 0,
@@ -460,6 +457,7 @@ fn run(seed: u64) {
         world.happen();
     }
     if !world.stopped {
+        world.step(Event::Online);
         // A request that comes now is answered: by a worker or by a failure.
         let before = world.last_start;
         world.step(Event::Wake { seen: before });
@@ -467,7 +465,7 @@ fn run(seed: u64) {
             world.settle("an answer", |world| match world.app.face() {
                 Face::Up(_) => true,
                 Face::Failed { start, .. } => start >= before,
-                Face::Starting { .. } | Face::Asleep { .. } | Face::Stopped => false,
+                Face::Starting { .. } | Face::Asleep { .. } | Face::Offline { .. } | Face::Stopped => false,
             });
         }
         world.step(Event::Stop { drain_until: world.now + Duration::from_secs(20) });

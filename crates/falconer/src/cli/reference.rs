@@ -138,10 +138,13 @@ fn remedy(id: EventId) -> &'static str {
         EventId::StartAttemptFailed => {
             "The message says why; another attempt follows while `retryCounter` is above 0."
         }
-        EventId::Started | EventId::SentTerminate => "Nothing.",
+        EventId::Started | EventId::SentTerminate | EventId::Online => "Nothing.",
         EventId::LogFileFailed => "Check that the app's user may write the folder of `stdoutLogFile`.",
         EventId::NotStoppedGracefully => {
             "Raise `shutdownTimeLimit`, or see why the app does not stop on SIGTERM."
+        }
+        EventId::RecycledOffline | EventId::Offline => {
+            "Remove the file when the app may run; the next request starts it."
         }
         EventId::StartFailed => {
             "Run `falconer check --start DIR`; the event carries the end of what the app printed."

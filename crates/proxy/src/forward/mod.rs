@@ -123,6 +123,7 @@ async fn lease(connection: &Connection) -> Result<Lease, Failure> {
             NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
+            NoLease::Offline(page) => Answer::offline(page),
             NoLease::Stopped => Answer::stopping(),
         })),
     }

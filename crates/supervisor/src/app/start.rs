@@ -46,6 +46,8 @@ pub(super) enum Start {
 impl App {
     pub(super) fn wake(&mut self, seen: u64) {
         let begins = match &self.start {
+            // Whoever asks is about to see the face that says so.
+            _ if self.offline.is_some() => false,
             Start::Idle => self.serving() == 0,
             // One that woke before it could know of this failure is answered with it.
             Start::Failed { .. } => seen >= self.starts,
@@ -102,7 +104,7 @@ impl App {
 
     /// Workers are wanted although no request says so.
     pub(super) fn wants_workers(&self) -> bool {
-        self.settings.always_running || self.serving() > 0
+        self.offline.is_none() && (self.settings.always_running || self.serving() > 0)
     }
 
     /// When the rate allows the next launch; none when it always did.

@@ -13,6 +13,7 @@ mod keeper;
 mod leftovers;
 mod logfile;
 mod mask;
+pub(crate) mod offline;
 mod output;
 pub mod ownership;
 pub mod port;

@@ -110,7 +110,7 @@ impl Stage {
             events: report,
             https_port: None,
         };
-        let (handle, control) = start_with(setup, Launcher::Script(script));
+        let (handle, control) = start_with(setup, Launcher::Script(script), Event::Tick);
         Self { handle, control: Arc::new(control), launches, told, output, to_proxy, events }
     }
 
@@ -476,3 +476,5 @@ async fn requests_get_over_many_deaths_of_the_app() {
         quiet().await;
     }
 }
+
+mod offline;

@@ -114,6 +114,7 @@ fn failure(no: NoLease, took: Duration) -> Trial {
         }
         NoLease::Deadline => "it took longer than both attempts may",
         NoLease::QueueFull => "too many requests wait",
+        NoLease::Offline(_) => "app_offline.htm is in the folder",
         NoLease::Stopped => "this process is stopping",
     };
     Trial::Failed { took, why: why.to_owned(), hint: None, report: None }
@@ -122,7 +123,11 @@ fn failure(no: NoLease, took: Duration) -> Trial {
 fn worker(app: &AppHandle) -> Option<Arc<ServingWorker>> {
     match &**app.face() {
         Face::Up(workers) => workers.first().cloned(),
-        Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } | Face::Stopped => None,
+        Face::Starting { .. }
+        | Face::Asleep { .. }
+        | Face::Failed { .. }
+        | Face::Offline { .. }
+        | Face::Stopped => None,
     }
 }
 

@@ -43,9 +43,9 @@ fn main() -> ExitCode {
         .test("a folder that is not there", no_folder)
         .test("HOME that does not last is told", home)
         .test("nothing that a file holds reaches the terminal unescaped", escaped)
-        .needing("--start: an app with the integration is paired", &[Need::Dotnet], paired)
-        .needing("--start: a slim app is not, and that is told", &[Need::Dotnet], unpaired)
-        .needing("--start: a start that fails is explained", &[Need::Dotnet], failed);
+        .needing("with --start: an app with the integration is paired", &[Need::Dotnet], paired)
+        .needing("with --start: a slim app is not, and that is told", &[Need::Dotnet], unpaired)
+        .needing("with --start: a start that fails is explained", &[Need::Dotnet], failed);
     mendable()
         .iter()
         .fold(suite, |suite, broken| suite.needing(broken.name, &[Need::Dotnet], || broken.told()))

@@ -34,8 +34,9 @@ const LEASES_MOST: u32 = 8;
 /// How long the supervisor may take to withdraw a suspected worker, and how often to look; both only on that
 /// rare path.
 const WITHDRAWAL: Duration = Duration::from_secs(5);
-/// How long a killed process may take to end; a request that it had for longer was being worked on.
-const SWALLOWED: Duration = Duration::from_millis(100);
+/// How long a killed process takes to end. What it had for longer was being worked on before the kill, and is not
+/// asked again.
+const SWALLOWED: Duration = Duration::from_millis(5);
 const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         .test("crash: the next request starts another process", || demo(crash))
         .test("slow: answers are late until told otherwise", || demo(slow))
         .test("stop: nothing runs until the next request", || demo(stop))
+        .test("offline: visitors get the file, until the demo removes it", || demo(offline))
         .test("WebSocket: says back what was said, and closes with the app", || demo(socket))
         .test("no other page can press a button", || demo(foreign))
         .test("Ctrl-C ends it soon, and leaves nothing", end)
@@ -188,6 +189,22 @@ fn stop(demo: &Demo) -> Outcome {
     Ok(())
 }
 
+fn offline(demo: &Demo) -> Outcome {
+    let before = demo.pid()?;
+    ensure!(demo.press("offline", "")?.status == 202, "not accepted");
+    let page = wait_for("the page", seconds(5), || {
+        demo.get("/state").ok().filter(|response| response.status == 503)
+    })?;
+    ensure!(page.text().contains("app_offline.htm"), "{}", page.describe());
+    let start = now();
+    wait_for("the app's end", seconds(5), || process::living(before).is_none().then_some(()))?;
+    let after = wait_for("the app's return", seconds(12), || demo.pid().ok())?;
+    ensure!(start.elapsed() > seconds(4), "it came back after {:?}", start.elapsed());
+    let state = demo.state()?;
+    ensure!(after != before && state["lives"][0]["told"] == "offline", "{state}");
+    Ok(())
+}
+
 fn socket(demo: &Demo) -> Outcome {
     let app = demo.pid()?;
     let mut client = Client::connect(demo.address)?;
@@ -207,7 +224,7 @@ fn socket(demo: &Demo) -> Outcome {
 
 fn foreign(demo: &Demo) -> Outcome {
     let before = demo.pid()?;
-    for button in ["crash", "stop", "slow"] {
+    for button in ["crash", "stop", "slow", "offline"] {
         let response = demo.post(button, "Origin: http://evil.example\r\n", "5")?;
         ensure!(response.status == 403, "{button}: {}", response.describe());
         let mut client = Client::connect(demo.address)?;

@@ -13,6 +13,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -24,6 +26,13 @@ pub(crate) const APP: &str = "__demo-app";
 
 /// Long enough for a request under way; an open WebSocket of the page shall not hold up Ctrl-C any longer.
 const DRAIN_TIMEOUT: &str = "--drain-timeout=2";
+
+/// The file that takes an app offline.
+const OFFLINE_FILE: &str = "app_offline.htm";
+/// How long the demo leaves it there: nobody behind the server is left who could remove it.
+const OFFLINE_FOR: Duration = Duration::from_secs(6);
+/// How often the demo looks for it.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What `demo` takes.
 #[derive(Debug, clap::Args)]
@@ -44,6 +53,9 @@ pub(crate) fn demo(arguments: Arguments) -> ExitCode {
          Open the address of the line \"Listening on\" in a browser; Ctrl-C ends the demo and removes the folder.\n",
         folder.0.display()
     ));
+    if let Err(error) = bring_back(folder.0.join(OFFLINE_FILE)) {
+        return failed(&format!("no thread for the demo: {error}"));
+    }
     let mut line: Vec<OsString> = vec!["falconer".into(), "serve".into(), DRAIN_TIMEOUT.into()];
     line.extend(arguments.listen.iter().map(|address| format!("--listen={address}").into()));
     line.push(folder.0.clone().into());
@@ -53,6 +65,21 @@ pub(crate) fn demo(arguments: Arguments) -> ExitCode {
         Ok(other) => failed(&format!("{other:?} does not serve")),
         Err(error) => failed(&error.to_string()),
     }
+}
+
+/// Removes the file some seconds after the app has left it, again and again, until this process ends.
+fn bring_back(file: PathBuf) -> io::Result<()> {
+    let forever = move || {
+        loop {
+            if file.exists() {
+                thread::sleep(OFFLINE_FOR);
+                // One that is gone already has been removed by hand.
+                let _ = fs::remove_file(&file);
+            }
+            thread::sleep(LOOK);
+        }
+    };
+    thread::Builder::new().name("demo".to_owned()).spawn(forever).map(drop)
 }
 
 fn failed(message: &str) -> ExitCode {

@@ -24,6 +24,8 @@ use crate::cli::demo::journal::{self, Journal};
 use crate::cli::{BAD_CONFIGURATION, print};
 
 const PAGE: &str = include_str!("page.html");
+/// What visitors get while the app is offline.
+const OFFLINE: &str = include_str!("offline.html");
 /// Everything the page needs is in the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -91,6 +93,7 @@ fn routes(demo: &Arc<Demo>) -> Router {
         .route("/crash", post(crash))
         .route("/slow", post(slow))
         .route("/stop", post(stop))
+        .route("/offline", post(offline))
         .layer(middleware::from_fn(only_our_own_page));
     let answers = Router::new()
         .route("/", get(page))
@@ -182,6 +185,16 @@ async fn slow(State(demo): State<Arc<Demo>>, body: Bytes) -> StatusCode {
         }
         _ => StatusCode::BAD_REQUEST,
     }
+}
+
+/// Leaves the page that visitors get from here on. Whoever takes it away again must live longer than this process.
+async fn offline(State(demo): State<Arc<Demo>>) -> StatusCode {
+    // First of all, since what follows ends this process.
+    let _ = demo.journal.told("offline");
+    // Whole when it appears. Its folder is this process's working folder.
+    let written = std::fs::write("offline.new", OFFLINE)
+        .and_then(|()| std::fs::rename("offline.new", super::OFFLINE_FILE));
+    if written.is_ok() { StatusCode::ACCEPTED } else { StatusCode::INTERNAL_SERVER_ERROR }
 }
 
 /// Ends the process in order, once this request is answered.

@@ -154,6 +154,7 @@ struct Work {
 /// The root of a data thread. A half-dead server is worse than none, so a panic that comes up to here ends the
 /// process; one inside a connection's task costs that connection only.
 fn run(work: Work) {
+    supervisor::process::schedule_as_batch();
     let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         tokio::task::LocalSet::new().block_on(&runtime, serve(work))

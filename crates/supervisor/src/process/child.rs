@@ -42,6 +42,9 @@ fn prepare(order: &Order, keeper: Pid) -> Result<(), Failure> {
     let at = |stage| move |error| Failure { stage, error, path: Vec::new() };
     rustix::process::setpgid(None, None).map_err(at("setpgid"))?;
     raw::default_signals();
+    // A front and its app wake each other for every request. When each wake interrupts who runs, they spend the
+    // machine on switching (measured on two cores, 64 clients: 1.5 times the requests, a tenth of the p99).
+    raw::schedule_as_batch();
     rustix::thread::set_no_new_privs(true).map_err(at("no_new_privs"))?;
     // After everything that would clear it. If the keeper died before this line, no signal will come: hence
     // the second look at the parent.

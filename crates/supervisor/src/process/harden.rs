@@ -26,3 +26,9 @@ pub fn harden() -> io::Result<u64> {
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors })?;
     Ok(descriptors.maximum.unwrap_or(u64::MAX))
 }
+
+/// Schedules the calling thread as one that carries requests: woken, it waits for its turn instead of interrupting
+/// who runs (`SCHED_BATCH`), as the app's threads do. A policy that the operator chose stays.
+pub fn schedule_as_batch() {
+    raw::schedule_as_batch();
+}

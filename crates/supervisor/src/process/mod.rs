@@ -41,7 +41,7 @@ use contract::PairingToken;
 use crate::face::WorkerId;
 use crate::process::ownership::KeptListeners;
 
-pub use harden::harden;
+pub use harden::{harden, schedule_as_batch};
 pub use holder::holder_of;
 pub use keeper::keep;
 pub use leftovers::{sweep_diagnostics, sweep_diagnostics_in};

@@ -1,6 +1,6 @@
 //! Every unsafe line of this room: forking, executing, signal dispositions. All of it is called by the keeper,
-//! which is single-threaded, except [`default_child_signal`], which the server calls before it has threads, and
-//! [`register`], which the server calls for pidfds.
+//! which is single-threaded, except [`default_child_signal`], which the server calls before it has threads,
+//! [`register`], which the server calls for pidfds, and [`schedule_as_batch`], which each data thread calls.
 //!
 //! No decision is taken here: each function is one system call with its arguments made safe.
 #![allow(unsafe_code)] // No safe crate offers fork, execve, dispositions and signalfd; tokio's registration asks for a promise.
@@ -121,6 +121,18 @@ pub(super) fn close_strangers() {
 pub(super) fn close_strangers_on_exec() {
     // SAFETY: the flag only marks descriptors, it closes none.
     unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
+
+/// Lets a woken thread of this kind wait for its turn instead of interrupting who runs. Leaves a policy that the
+/// operator chose alone; where the system refuses, only speed is lost.
+pub(super) fn schedule_as_batch() {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 is the calling thread, and the parameters live until the call returns.
+    unsafe {
+        if libc::sched_getscheduler(0) == libc::SCHED_OTHER {
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters);
+        }
+    }
 }
 
 /// Lets the runtime that this is called in wait until a descriptor is readable.

@@ -59,10 +59,8 @@ async fn surroundings() -> Outcome {
     while !command_line(pid).starts_with("sleep") {
         tokio::task::yield_now().await;
     }
-    // The 39th field behind the name in parentheses: SCHED_BATCH.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let policy = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(38));
-    same(policy, Some("3"))?;
+    // SCHED_BATCH.
+    same(stat(pid, 41), Some(3))?;
     let mut open = Vec::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
         let target = fs::read_link(entry.path())?.display().to_string();

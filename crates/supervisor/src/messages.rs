@@ -52,7 +52,7 @@ pub enum ToProxy {
 /// One line for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppEvent {
-    /// The ASP.NET Core Module's event id (ancm: 1000 start failed, 1001 started, 1005 not stopped gracefully, …),
+    /// The ASP.NET Core Module's event id (1000 start failed, 1001 started, 1005 not stopped gracefully, …),
     /// or 2000 and up for events that the module has not.
     pub id: u16,
     /// How bad it is.

@@ -268,7 +268,7 @@ fn write_informational(head: &ResponseHead, data: &[u8], exchange: &Exchange, ou
     http1::end_head(out);
 }
 
-/// ancm: status and reason as they are; `Connection` and chunking are ours; every other line is kept, also
+/// IIS: status and reason as they are; `Connection` and chunking are ours; every other line is kept, also
 /// where a name repeats.
 fn write_final_head(head: &ResponseHead, data: &[u8], framing: Framing, out: &mut Vec<u8>) {
     http1::write_status_line(out, head.status, head.reason.of(data));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Place;
 use crate::effective::Amount;
+use crate::pool::{DebugLog, Network, Recycling, WarmUpPage};
 
 /// Everything the operator asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,11 @@ pub struct Plan {
     pub app: AppPlan,
     /// Every limit and deadline.
     pub limits: Limits,
-    /// How long busy exchanges, tunnels and streams may go on after SIGTERM (`--drain-timeout`).
+    /// How long busy exchanges, tunnels and streams may go on after SIGTERM, and on a worker that is replaced
+    /// (`--drain-timeout`).
     pub drain_timeout: Duration,
+    /// `--trusted-proxy`: whose `X-Forwarded-*` are believed; empty for nobody's.
+    pub trusted_proxies: Vec<Network>,
     /// What was taken from where, for the table that `serve` prints: name, value, origin.
     pub origins: Vec<(String, String, Origin)>,
 }
@@ -134,8 +138,28 @@ pub struct AppPlan {
     pub disable_start_up_error_page: bool,
     /// handlerSetting `forwardResponseConnectionHeader`.
     pub forward_response_connection_header: bool,
-    /// `--always-running`: start at once and after every end, not at the first request.
+    /// `startMode` AlwaysRunning, `--always-running`: start at once and after every end, not at the first request.
     pub always_running: bool,
+    /// `preloadEnabled`: start at once, but after an end only with the next request.
+    pub preload: bool,
+    /// `applicationInitialization`: what is asked of a worker before it counts as serving.
+    pub warm_up: Vec<WarmUpPage>,
+    /// `idleTimeout`: how long without a request until the app is stopped; none for never.
+    pub idle_timeout: Option<Duration>,
+    /// `disallowOverlappingRotation`: a recycle stops the old worker before the new one is started.
+    pub disallow_overlapping_rotation: bool,
+    /// `disallowRotationOnConfigChange`: a changed web.config recycles nothing.
+    pub disallow_rotation_on_config_change: bool,
+    /// When workers are replaced although nothing is wrong with them.
+    pub recycling: Recycling,
+    /// `<webSocket enabled>`: false hides WebSockets from the app and its clients.
+    pub web_sockets: bool,
+    /// `debugFile` and `debugLevel`: where the event lines of this app go besides.
+    pub debug_log: Option<DebugLog>,
+    /// The app runs in a network of its own, which no other process of this machine can reach.
+    pub private_network: bool,
+    /// Every web.config that this plan comes from or would come from if it were there, the app's own first.
+    pub config_files: Vec<PathBuf>,
 }
 
 /// Which section of web.config, or its absence, describes the app.
@@ -187,6 +211,10 @@ pub struct StdoutLog {
     pub folder: PathBuf,
     /// The start of the file name; `_yyyyMMddHHmmss_PID.log` follows.
     pub prefix: String,
+    /// `stdoutLogMaxSize`, in bytes: a larger file is followed by another one; none for no limit.
+    pub max_size: Option<u64>,
+    /// `stdoutLogMaxFiles`: so many files of this prefix are kept; none for all.
+    pub max_files: Option<u32>,
 }
 
 macro_rules! limits {
@@ -259,6 +287,8 @@ limits! {
     upstream_idle: Duration = Duration::from_secs(60), "seconds", "";
     /// Each wait for the app: for its response head, and for each next part of its body (502.3 beyond).
     request_timeout: Duration = Duration::from_secs(120), "seconds", "requestTimeout";
+    /// From a request's head to the end of its answer, tunnels excepted (502.3 beyond, or a cut answer).
+    total_timeout: Duration = Duration::MAX, "seconds", "";
     /// A response head (502.3 beyond).
     response_head_bytes: usize = 64 * 1024, "bytes", "";
     /// Informational responses before the final one (502.3 beyond).

@@ -8,6 +8,7 @@ use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
 use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog, TlsPlan};
+use crate::pool::Recycling;
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
@@ -202,7 +203,12 @@ fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Optio
         Handler::HttpPlatform => "httpplatform-stdout",
     };
     let Some(file) = &section.stdout_log_file else {
-        return Some(StdoutLog { folder: input.folder.clone(), prefix: default.to_owned() });
+        return Some(StdoutLog {
+            folder: input.folder.clone(),
+            prefix: default.to_owned(),
+            max_size: None,
+            max_files: None,
+        });
     };
     let text = expand::expand(file.value.trim(), input);
     let linux = paths::to_linux(&text);
@@ -216,7 +222,7 @@ fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Optio
     } else {
         paths::join(&input.folder, dir)
     };
-    Some(StdoutLog { folder, prefix: prefix.to_owned() })
+    Some(StdoutLog { folder, prefix: prefix.to_owned(), max_size: None, max_files: None })
 }
 
 /// `--path-base` as the app will see it. It comes decoded: an escape in it would be decoded twice.
@@ -284,9 +290,20 @@ fn assemble(
             false,
         ),
         always_running: input.always_running,
+        preload: false,
+        warm_up: Vec::new(),
+        idle_timeout: None,
+        disallow_overlapping_rotation: false,
+        disallow_rotation_on_config_change: false,
+        recycling: Recycling::default(),
+        web_sockets: true,
+        debug_log: None,
+        private_network: false,
+        config_files: vec![input.folder.join("web.config")],
     };
     let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
-    let mut plan = Plan { bindings, tls, app, limits, drain_timeout, origins: Vec::new() };
+    let mut plan =
+        Plan { bindings, tls, app, limits, drain_timeout, trusted_proxies: Vec::new(), origins: Vec::new() };
     plan.origins = origins::table(&plan, parts, input);
     plan
 }

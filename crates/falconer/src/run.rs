@@ -86,6 +86,8 @@ async fn serve(
         to_proxy: wires.senders(),
         events,
         https_port: bound.https_port(),
+        drain_timeout,
+        changes: unbounded_channel().0,
     };
     let (app, control) = supervisor::start_app(setup, spawner);
     let proxy = proxy::start(bound, wires, &app, site)?;

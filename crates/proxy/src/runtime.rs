@@ -188,10 +188,13 @@ async fn serve(work: Work) -> io::Result<()> {
                     log.tick();
                 }
             }
-            Some(ToProxy::EndTunnels { worker, .. }) = wire.recv() => {
-                thread.pools.end_tunnels(worker);
-                thread.clock.wake_all();
-            }
+            Some(message) = wire.recv() => match message {
+                ToProxy::EndTunnels { worker, .. } => {
+                    thread.pools.end_tunnels(worker);
+                    thread.clock.wake_all();
+                }
+                ToProxy::Warm { worker, .. } => thread.app.warmed(worker.id, Ok(())),
+            },
             command = inbox.recv() => match command {
                 Some(Command::Drain { until, drained }) => {
                     let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);

@@ -79,6 +79,7 @@ impl App {
             Event::Worker(id, what) => self.worker_event(id, what, now),
             Event::Offline(page) => self.take_offline(page, now),
             Event::Online => self.bring_online(),
+            Event::Recycle { .. } => {}
             Event::Stop { drain_until } => self.stop(drain_until, now),
             Event::StopNow => self.stop_now(now),
         }

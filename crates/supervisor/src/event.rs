@@ -27,6 +27,13 @@ pub enum Event {
     Offline(Arc<[u8]>),
     /// `app_offline.htm` is not there any more.
     Online,
+    /// Every worker is to be replaced by one that follows this plan.
+    Recycle {
+        /// Why.
+        cause: Cause,
+        /// What the new workers are to be; the same as before where only something around it changed.
+        plan: Box<config::AppPlan>,
+    },
     /// The server stops: no start any more, requests may end until then.
     Stop {
         /// When draining ends, finished or not.
@@ -36,6 +43,25 @@ pub enum Event {
     StopNow,
     /// A deadline that [`App::deadline`](crate::App::deadline) named is over; also the first event of all.
     Tick,
+}
+
+/// Why workers are replaced although nothing is wrong with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A web.config was written or touched.
+    Config,
+    /// Another folder stands at the app's path.
+    Folder,
+    /// The operator said so.
+    Operator,
+    /// The worker's age reached `periodicRestart time`.
+    Age,
+    /// It served `periodicRestart requests`.
+    Requests,
+    /// Its processes hold more than `periodicRestart privateMemory`.
+    Memory,
+    /// The clock reached a time of `periodicRestart schedule`.
+    Schedule,
 }
 
 /// What happens to a worker's process.

@@ -150,6 +150,12 @@ impl AppHandle {
         let _ = self.0.supervisor.send(ToSupervisor::Suspect(id, why));
     }
 
+    /// A worker was asked for its warm-up pages; with the reason when one of them could not be had.
+    pub fn warmed(&self, id: WorkerId, result: Result<(), String>) {
+        // A supervisor that is gone needs no message.
+        let _ = self.0.supervisor.send(ToSupervisor::Warmed(id, result));
+    }
+
     async fn wait(&self, thread: usize) -> Result<Lease, NoLease> {
         let _place = Place::take(&self.0)?;
         let mut version = self.0.version.clone();

@@ -35,7 +35,7 @@ pub use app::{
     PAUSE_AFTER_FAILURE,
 };
 #[cfg(not(loom))]
-pub use event::{Effect, Event, Evidence, WorkerEvent};
+pub use event::{Cause, Effect, Event, Evidence, WorkerEvent};
 #[cfg(not(loom))]
 pub use face::{Address, Face, ServingWorker};
 pub use gate::{Gate, Lease};
@@ -47,6 +47,6 @@ pub use process::keep;
 #[cfg(not(loom))]
 pub use report::{EventId, OUTPUT_MOST, Settings};
 #[cfg(not(loom))]
-pub use runner::{AppControl, AppSetup, start_app};
+pub use runner::{AppControl, AppSetup, Change, start_app};
 #[cfg(not(loom))]
 pub use worker::{Means, State, Worker};

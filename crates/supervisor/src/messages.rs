@@ -1,7 +1,12 @@
 //! Everything that crosses the wall between proxy and supervisor, and what the operator is told.
 
 use std::fmt;
+#[cfg(not(loom))]
+use std::sync::Arc;
 use std::time::Instant;
+
+#[cfg(not(loom))]
+use crate::face::ServingWorker;
 
 /// Names one worker for the life of the server: 1, 2, 3, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +31,10 @@ pub enum ToSupervisor {
     GateEmpty(WorkerId),
     /// A connection to this worker's port did not reach its listener.
     Suspect(WorkerId, Suspicion),
+    /// A request came while fewer workers serve than may: one more is wanted.
+    More,
+    /// A worker was asked for its warm-up pages; the reason when one of them could not be had.
+    Warmed(WorkerId, Result<(), String>),
 }
 
 /// Why a worker is suspected.
@@ -35,12 +44,25 @@ pub enum Suspicion {
     NoListener,
     /// Somebody else does.
     Stranger,
+    /// Its listener is there, but takes no connection.
+    NotAccepting,
 }
 
 /// To every data thread of the proxy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum ToProxy {
-    /// The tunnels (WebSockets) of this worker must have ended by then.
+    /// Ask for these pages of a worker that no request is sent to yet, one after another, and answer with
+    /// [`ToSupervisor::Warmed`] by then. To one thread only.
+    #[cfg(not(loom))]
+    Warm {
+        /// Whose; its gates are closed to requests as long as it is not published.
+        worker: Arc<ServingWorker>,
+        /// Which.
+        pages: Arc<[config::WarmUpPage]>,
+        /// When to give up.
+        by: Instant,
+    },
+    /// The tunnels (WebSockets) and event streams of this worker must have ended by then.
     EndTunnels {
         /// Whose.
         worker: WorkerId,

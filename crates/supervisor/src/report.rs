@@ -201,6 +201,7 @@ impl Settings {
     pub(crate) fn suspected(&self, worker: &Worker, why: Suspicion) -> AppEvent {
         let why = match why {
             Suspicion::NoListener => "is not listened on any more",
+            Suspicion::NotAccepting => "takes no connection",
             Suspicion::Stranger => "is listened on by a process that is not part of the app",
         };
         EventId::Suspected.says(format!(

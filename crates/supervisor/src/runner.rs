@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::app::{self, App};
-use crate::event::{Effect, Event, Evidence, WorkerEvent};
+use crate::event::{Cause, Effect, Event, Evidence, WorkerEvent};
 use crate::face::{Address, ServingWorker, WorkerId};
 use crate::gate::Gate;
 use crate::lease::{AppHandle, Publisher};
@@ -50,6 +50,19 @@ pub struct AppSetup {
     pub events: UnboundedSender<AppEvent>,
     /// The port of the server's one https binding; none when there is none or more than one.
     pub https_port: Option<u16>,
+    /// How long requests may go on on a worker that is replaced.
+    pub drain_timeout: Duration,
+    /// Who reads the configuration again when something changed.
+    pub changes: UnboundedSender<Change>,
+}
+
+/// Something on disk changed that an app's plan may depend on. Whoever hears it loads the plan again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A web.config was written, touched, or came or went (IIS: a touch is enough).
+    Config,
+    /// Another folder stands at the app's path.
+    Folder,
 }
 
 /// The server's hold on one app.
@@ -66,6 +79,12 @@ impl AppControl {
         // A runner that is gone has nothing left to stop.
         let _ = self.commands.send(Event::Stop { drain_until });
         let _ = self.over.clone().wait_for(|over| *over).await;
+    }
+
+    /// Replaces every worker by one that follows this plan, with overlap unless the plan forbids it.
+    pub fn recycle(&self, cause: Cause, plan: AppPlan) {
+        // A runner that is gone has nothing left to recycle.
+        let _ = self.commands.send(Event::Recycle { cause, plan: Box::new(plan) });
     }
 
     /// Kills every process at once; [`AppControl::stop`] still tells when they are gone.
@@ -150,6 +169,7 @@ impl Inboxes {
                 ToSupervisor::Wake { seen } => Event::Wake { seen },
                 ToSupervisor::GateEmpty(worker) => Event::GateEmpty(worker),
                 ToSupervisor::Suspect(worker, why) => Event::Suspect(worker, why),
+                ToSupervisor::More | ToSupervisor::Warmed(..) => Event::Tick,
             }),
             () = tick => Inbox::Event(Event::Tick),
         }
@@ -212,7 +232,7 @@ impl Runner {
             // A proxy or an operator that is gone needs no message.
             Effect::Tell(message) => {
                 for thread in &self.setup.to_proxy {
-                    let _ = thread.send(message);
+                    let _ = thread.send(message.clone());
                 }
             }
             Effect::Report(event) => {

@@ -158,6 +158,7 @@ impl World {
                 );
             }
             Effect::Tell(ToProxy::EndTunnels { by, .. }) => assert!(by >= self.now),
+            Effect::Tell(ToProxy::Warm { .. }) => {}
             Effect::Report(event) => self.told(event.id, &event.message),
         }
         None

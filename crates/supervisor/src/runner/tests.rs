@@ -86,6 +86,16 @@ fn plan() -> AppPlan {
         disable_start_up_error_page: false,
         forward_response_connection_header: false,
         always_running: false,
+        preload: false,
+        warm_up: Vec::new(),
+        idle_timeout: None,
+        disallow_overlapping_rotation: false,
+        disallow_rotation_on_config_change: false,
+        recycling: config::Recycling::default(),
+        web_sockets: true,
+        debug_log: None,
+        private_network: false,
+        config_files: Vec::new(),
     }
 }
 
@@ -109,6 +119,8 @@ impl Stage {
             to_proxy: vec![proxy],
             events: report,
             https_port: None,
+            drain_timeout: Duration::from_secs(30),
+            changes: unbounded_channel().0,
         };
         let (handle, control) = start_with(setup, Launcher::Script(script), Event::Tick);
         Self { handle, control: Arc::new(control), launches, told, output, to_proxy, events }

@@ -39,7 +39,7 @@ async fn explained() -> Outcome {
 }
 
 fn logged(folder: &Folder) -> StdoutLog {
-    StdoutLog { folder: folder.0.join("logs/deep"), prefix: "stdout".into() }
+    StdoutLog { folder: folder.0.join("logs/deep"), prefix: "stdout".into(), max_size: None, max_files: None }
 }
 
 /// The text of the one log file, once it ends so: it is written by a thread of its own.
@@ -106,7 +106,8 @@ async fn log_file() -> Outcome {
 }
 
 async fn no_log() -> Outcome {
-    let log = StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into() };
+    let log =
+        StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into(), max_size: None, max_files: None };
     let script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end; sleep 0.3";
     let mut app = App::start(Launch { stdout_log: Some(log), ..shell(script) })?;
     app.started().await?;

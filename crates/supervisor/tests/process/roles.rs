@@ -99,7 +99,8 @@ fn wait<T>(held: T) {
 fn full_disk(folder: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let log = config::StdoutLog { folder: folder.into(), prefix: "x".into() };
+        let log =
+            config::StdoutLog { folder: folder.into(), prefix: "x".into(), max_size: None, max_files: None };
         let script = "head -c 9000000 /dev/zero | tr '\\0' x; sleep 0.3";
         let mut app =
             App::start(supervisor::process::Launch { stdout_log: Some(log), ..harness::shell(script) })

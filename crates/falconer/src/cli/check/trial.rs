@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Plan;
+use config::{AppPlan, Plan};
 use supervisor::process::Spawner;
 use supervisor::{
     Address, AppEvent, AppHandle, AppSetup, EventId, Face, NoLease, ServingWorker, StartReport,
@@ -69,13 +69,16 @@ async fn attempt(plan: &Plan, inherited: &[(OsString, OsString)], spawner: Spawn
     let (events, mut happened) = unbounded_channel();
     let (to_proxy, _ignored) = unbounded_channel();
     let setup = AppSetup {
-        plan: plan.app.clone(),
+        // Nobody is here to ask for pages.
+        plan: AppPlan { warm_up: Vec::new(), ..plan.app.clone() },
         inherited: inherited.to_vec(),
         threads: 1,
         limits: plan.limits.clone(),
         to_proxy: vec![to_proxy],
         events,
         https_port: None,
+        drain_timeout: plan.drain_timeout,
+        changes: unbounded_channel().0,
     };
     let (app, control) = supervisor::start_app(setup, spawner);
     let start = now();

@@ -29,6 +29,16 @@ fn plan(environment: &[(&str, &str)]) -> AppPlan {
         disable_start_up_error_page: false,
         forward_response_connection_header: false,
         always_running: false,
+        preload: false,
+        warm_up: Vec::new(),
+        idle_timeout: None,
+        disallow_overlapping_rotation: false,
+        disallow_rotation_on_config_change: false,
+        recycling: config::Recycling::default(),
+        web_sockets: true,
+        debug_log: None,
+        private_network: false,
+        config_files: Vec::new(),
     }
 }
 

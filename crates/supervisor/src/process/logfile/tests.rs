@@ -100,7 +100,7 @@ fn a_writer_that_hangs_stops_nobody() {
 
 fn temporary(name: &str) -> StdoutLog {
     let folder = std::env::temp_dir().join(format!("logfile-{name}-{}", std::process::id())).join("a/b");
-    StdoutLog { folder, prefix: "stdout".into() }
+    StdoutLog { folder, prefix: "stdout".into(), max_size: None, max_files: None }
 }
 
 fn remove(log: &StdoutLog) {
@@ -122,9 +122,11 @@ fn a_file_is_created_for_its_owner_alone_and_never_over_another() {
 
 #[test]
 fn a_folder_that_cannot_be_is_an_error() {
-    let in_the_way = StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into() };
+    let in_the_way =
+        StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into(), max_size: None, max_files: None };
     create(&in_the_way, 0, 7).unwrap_err();
-    let escaping = StdoutLog { folder: "/tmp".into(), prefix: "../x".into() };
+    let escaping =
+        StdoutLog { folder: "/tmp".into(), prefix: "../x".into(), max_size: None, max_files: None };
     create(&escaping, 0, 7).unwrap_err();
 }
 
@@ -133,7 +135,8 @@ fn a_failure_is_told_and_the_queue_goes_on_taking() {
     let (told, hear) = mpsc::channel();
     let queue = Arc::new(Queue::default());
     queue.push(b"before");
-    let log = StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into() };
+    let log =
+        StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into(), max_size: None, max_files: None };
     write_to_file(Arc::clone(&queue), log, 7, move |path, error| told.send((path, error)).unwrap());
     let (path, _) = hear.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!(path, Path::new("/dev/null/logs"));

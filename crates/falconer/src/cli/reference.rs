@@ -138,7 +138,23 @@ fn remedy(id: EventId) -> &'static str {
         EventId::StartAttemptFailed => {
             "The message says why; another attempt follows while `retryCounter` is above 0."
         }
-        EventId::Started | EventId::SentTerminate | EventId::Online => "Nothing.",
+        EventId::Started
+        | EventId::SentTerminate
+        | EventId::Online
+        | EventId::RecycledConfig
+        | EventId::Recycled
+        | EventId::Idle => "Nothing.",
+        EventId::RapidFails => {
+            "See in events 1030 how the processes end. Starts go on when the minute is over, or when `web.config` changes."
+        }
+        EventId::Pausing => {
+            "Mend what event 1020 says; a changed `web.config` or an `app_offline.htm` ends the pause at once."
+        }
+        EventId::RecycleFailed => {
+            "Mend what event 1020 says; the next change of `web.config` tries again, and what is due by age, use or size \
+             after a minute."
+        }
+        EventId::NotWarmed => "See why the app does not answer that page well.",
         EventId::LogFileFailed => "Check that the app's user may write the folder of `stdoutLogFile`.",
         EventId::NotStoppedGracefully => {
             "Raise `shutdownTimeLimit`, or see why the app does not stop on SIGTERM."

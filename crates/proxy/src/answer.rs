@@ -144,7 +144,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn of(connection: &Connection, head: &RequestHead) -> Self {
+    pub(crate) fn of(record: &Record<'_>, head: &RequestHead) -> Self {
+        let connection = record.connection;
         let input = connection.input.borrow();
         let data = input.data();
         let accepts = |what: &[u8]| {
@@ -152,7 +153,7 @@ impl Reader {
             accept.map(|field| field.value.of(data)).any(|value| memchr::memmem::find(value, what).is_some())
         };
         Self {
-            may_see_reports: connection.thread.site.development || is_local(connection, head, data),
+            may_see_reports: record.site.development || is_local(connection, head, data),
             wants_json: accepts(b"json") && !accepts(b"html"),
         }
     }

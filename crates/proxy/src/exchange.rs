@@ -5,6 +5,7 @@ use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
 use crate::answer::{Answer, Reader};
 use crate::connection::Connection;
+use crate::record::Record;
 use crate::route;
 
 /// Lines that follow [`Exchange::wire`] when the worker is known: the pairing token and the end.
@@ -40,14 +41,15 @@ impl Exchange {
 ///
 /// # Errors
 /// Our own answer: 400, 404, 413, 414 or 431.
-pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exchange, Answer> {
-    let limits = &connection.thread.site.limits;
+pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchange, Answer> {
+    let Record { connection, site, .. } = *record;
+    let limits = &site.limits;
     if matches!(head.body, Body::Length(length) if length > limits.body_bytes) {
         return Err(Answer::body_too_large(limits.body_bytes));
     }
-    let reader = Reader::of(connection, head);
+    let reader = Reader::of(record, head);
     let mut wire = connection.thread.buffers.output();
-    let lines = write_head(connection, head, &mut wire)?;
+    let lines = write_head(record, head, &mut wire)?;
     let line_bytes = memchr::memchr(b'\n', &wire).map_or(wire.len(), |end| end + 1);
     if line_bytes > limits.request_line_bytes {
         return Err(Answer::new(414, "the request line with its path is too long"));
@@ -70,11 +72,12 @@ pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exc
 }
 
 /// Writes everything but the token line and the empty line; returns the number of field lines with the token's.
-fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -> Result<usize, Answer> {
+fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Result<usize, Answer> {
+    let connection = record.connection;
     let input = connection.input.borrow();
     let data = input.data();
     let mut scratch = PathScratch::default();
-    let base = connection.thread.site.path_base.as_bytes();
+    let base = record.site.path_base.as_bytes();
     let resolved = route::resolve(head, data, &mut scratch, base)?;
     http1::write_request_start(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
     write_host(connection, head, data, wire);

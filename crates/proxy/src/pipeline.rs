@@ -24,10 +24,10 @@ pub(crate) enum Next {
 
 /// One request from its head to its last byte.
 pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead, record: Record<'_>) -> Next {
-    let mut exchange = match exchange::receive(connection, head) {
+    let mut exchange = match exchange::receive(&record, head) {
         Ok(exchange) => exchange,
         Err(answer) => {
-            let to = To { method: head.method, reader: Reader::of(connection, head), keep_alive: false };
+            let to = To { method: head.method, reader: Reader::of(&record, head), keep_alive: false };
             return say(&record, &answer, to).await;
         }
     };
@@ -76,7 +76,7 @@ pub(crate) async fn say(record: &Record<'_>, answer: &Answer, to: To) -> Next {
     record.answers(answer);
     let close = answer.closes || !to.keep_alive || !connection.thread.is_running();
     let bytes = answer.write(record, to.method, to.reader, close);
-    let sent = connection.send(&bytes).await;
+    let sent = connection.send(&bytes, record.site.limits.client_stall).await;
     if sent.is_ok() {
         record.moved(0, bytes.len() as u64);
     }

@@ -13,6 +13,7 @@ use crate::access_log::{self, Sealed};
 use crate::answer::Answer;
 use crate::clock;
 use crate::connection::Connection;
+use crate::runtime::Site;
 
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ impl End {
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) connection: &'a Connection,
+    /// What holds for it, from its start to its end.
+    pub(crate) site: &'a Site,
     /// Names the exchange in our answers and in the log.
     pub(crate) id: u64,
     end: Cell<End>,
@@ -81,6 +84,7 @@ impl<'a> Record<'a> {
     /// For a request that began then ([`Record::begin`]); `head` is none where it was not understood.
     pub(crate) fn new(
         connection: &'a Connection,
+        site: &'a Site,
         began: Option<Instant>,
         head: Option<&RequestHead>,
     ) -> Self {
@@ -94,6 +98,7 @@ impl<'a> Record<'a> {
         });
         Self {
             connection,
+            site,
             id,
             end: Cell::new(End::Cut),
             status: Cell::new(0),

@@ -14,18 +14,19 @@ use crate::access_log::AccessLog;
 use crate::clock::TICK;
 use crate::counters::Totals;
 use crate::forward::pool::{Caps, Pools};
+use crate::forward::warm;
 use crate::listen::accept::{self, Bound, Listener};
 use crate::thread::{Phase, Thread};
 
 /// How long after the end of the drain what is left may take to be cut.
 const CUTTING: Duration = Duration::from_secs(3);
 
-/// The compiled site: what the data threads need of the Plan.
-#[derive(Debug)]
+/// The compiled site: what the data threads need of the Plan. Each exchange keeps the one that it began with.
+#[derive(Debug, Clone)]
 pub struct Site {
     /// Percent-decoded path base, `/` for the root.
     pub path_base: String,
-    /// Every limit.
+    /// Every limit. The number of connections is that of the start.
     pub limits: Limits,
     /// handlerSetting `forwardResponseConnectionHeader`.
     pub forward_connection_header: bool,
@@ -33,7 +34,7 @@ pub struct Site {
     pub disable_start_up_error_page: bool,
     /// The app's environment is Development, so that everybody may see why it does not start.
     pub development: bool,
-    /// Where sealed Records go as lines; none for nowhere.
+    /// Where sealed Records go as lines; none for nowhere. As it was at the start.
     pub access_log: Option<AccessLog>,
 }
 
@@ -71,6 +72,8 @@ enum Command {
     Drain { until: Instant, drained: oneshot::Sender<Totals> },
     /// Tells the thread's sums.
     Count(oneshot::Sender<Totals>),
+    /// What begins from now on follows this.
+    Reconfigure(Box<Site>),
     /// Cut everything.
     End,
 }
@@ -81,7 +84,6 @@ enum Command {
 /// When the system gives no thread.
 pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Result<Proxy> {
     let connections = Arc::new(Semaphore::new(site.limits.connections));
-    let site = Arc::new(site);
     let caps = Caps::default();
     let mut commands = Vec::new();
     for (index, (listeners, wire)) in bound.listeners.into_iter().zip(wires.receivers).enumerate() {
@@ -93,7 +95,7 @@ pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Res
             wire,
             inbox,
             app: app.clone(),
-            site: Arc::clone(&site),
+            site: site.clone(),
             caps: caps.clone(),
             connections: Arc::clone(&connections),
         };
@@ -130,6 +132,15 @@ impl Proxy {
         totals
     }
 
+    /// Gives every data thread a new site. Exchanges under way keep theirs; bindings, the number of connections and the
+    /// access log stay as they were at the start.
+    pub fn reconfigure(&self, site: Site) {
+        for command in &self.commands {
+            // As above.
+            let _ = command.send(Command::Reconfigure(Box::new(site.clone())));
+        }
+    }
+
     /// Cuts everything now; a drain under way ends with it.
     pub fn end(&self) {
         for command in &self.commands {
@@ -146,7 +157,7 @@ struct Work {
     wire: UnboundedReceiver<ToProxy>,
     inbox: UnboundedReceiver<Command>,
     app: AppHandle,
-    site: Arc<Site>,
+    site: Site,
     caps: Caps,
     connections: Arc<Semaphore>,
 }
@@ -193,7 +204,9 @@ async fn serve(work: Work) -> io::Result<()> {
                     thread.pools.end_tunnels(worker);
                     thread.clock.wake_all();
                 }
-                ToProxy::Warm { worker, .. } => thread.app.warmed(worker.id, Ok(())),
+                ToProxy::Warm { worker, pages, by } => {
+                    tokio::task::spawn_local(warm::warm(Rc::clone(&thread), worker, pages, by));
+                }
             },
             command = inbox.recv() => match command {
                 Some(Command::Drain { until, drained }) => {
@@ -204,6 +217,7 @@ async fn serve(work: Work) -> io::Result<()> {
                     // Who asked may have stopped waiting.
                     let _ = sums.send(thread.totals());
                 }
+                Some(Command::Reconfigure(site)) => thread.reconfigure(*site),
                 Some(Command::End) => thread.enter(Phase::Ending),
                 None => std::future::pending().await,
             },
@@ -238,3 +252,6 @@ async fn drain(thread: Rc<Thread>, accepting: Accepting, until: Instant, drained
     }
     let _ = drained.send(thread.totals());
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,29 @@ impl Source {
         })
     }
 
+    /// Throws away what the buffer holds of the body, and counts it; true at its end.
+    ///
+    /// # Errors
+    /// [`BadChunk`].
+    pub(crate) fn skip(&mut self, buffer: &mut Buffer, count: &mut u64) -> Result<bool, BadChunk> {
+        loop {
+            match self.step(buffer.data())? {
+                Step::More { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(false);
+                }
+                Step::Data { skip, len } => {
+                    buffer.consume(skip + len);
+                    *count += len as u64;
+                }
+                Step::End { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
     /// Whether so much is to come that a large buffer pays.
     pub(crate) fn is_bulky(&self, than: usize) -> bool {
         match self {

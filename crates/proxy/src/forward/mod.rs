@@ -6,6 +6,7 @@ pub(crate) mod pool;
 mod request;
 mod response;
 mod upgrade;
+pub(crate) mod warm;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -51,11 +52,11 @@ pub(crate) async fn forward(
 ) -> Result<Next, Failure> {
     let mut repeated = false;
     for _ in 0..LEASES_MOST {
-        let lease = lease(connection).await?;
+        let lease = lease(record).await?;
         let Some(pool) = connection.thread.pools.of(lease.worker(), &connection.thread) else {
             continue;
         };
-        let upstream = match pool.checkout(connection, repeated).await {
+        let upstream = match pool.checkout(record, repeated).await {
             Ok(upstream) => upstream,
             Err(NoConnection::WorkerGone) => {
                 drop(lease);
@@ -112,7 +113,8 @@ async fn until_withdrawn(
     connection.unless_gone(withdrawn).await.ok_or(Failure::ClientGone)
 }
 
-async fn lease(connection: &Connection) -> Result<Lease, Failure> {
+async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
+    let connection = record.connection;
     let thread = &connection.thread;
     if let Some(lease) = thread.app.try_lease(thread.index) {
         return Ok(lease);
@@ -121,7 +123,7 @@ async fn lease(connection: &Connection) -> Result<Lease, Failure> {
         None => Err(Failure::ClientGone),
         Some(Ok(lease)) => Ok(lease),
         Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
+            NoLease::Failed(report) => Answer::failed_start(report, record.site.disable_start_up_error_page),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),
@@ -143,13 +145,14 @@ impl Attempt<'_> {
     /// None when the exchange may be tried again.
     async fn run(self, mut upstream: Upstream) -> Option<Result<Next, Failure>> {
         let thread = &self.connection.thread;
+        let body_limit = self.record.site.limits.body_bytes;
         let mut head = thread.buffers.output();
         head.extend_from_slice(&self.exchange.wire);
         head.extend_from_slice(self.pool.head_end());
         let mut pump = Pump {
             record: self.record,
             exchange: self.exchange,
-            request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
+            request: RequestSide::new(self.exchange, head, body_limit),
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
@@ -167,7 +170,7 @@ impl Attempt<'_> {
             {
                 return None;
             }
-            Err(broken) => Err(broken.into_failure(pump.response.started(), thread.site.limits.body_bytes)),
+            Err(broken) => Err(broken.into_failure(pump.response.started(), body_limit)),
         };
         thread.buffers.give_back_output(pump.request.into_own());
         thread.buffers.give_back_output(pump.response.into_own());
@@ -232,7 +235,7 @@ impl Pump<'_> {
             return Poll::Ready(Err(Broken::Ending));
         }
         if self.request.progress == Progress::Sending
-            && let Poll::Ready(Err(broken)) = self.request.poll(context, connection, &upstream.stream)
+            && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
         {
             return Poll::Ready(Err(broken));
         }

@@ -105,15 +105,15 @@ impl ResponseSide {
                 }
                 Phase::Ended(outcome) => {
                     let outcome = *outcome;
-                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    ready!(self.poll_flush(context, sides.record, upstream))?;
                     return Poll::Ready(Ok(outcome));
                 }
             };
             match loaded {
                 Loaded::Ended => self.phase = Phase::Ended(Outcome::Done),
-                Loaded::Flush => ready!(self.poll_flush(context, sides.connection, upstream))?,
+                Loaded::Flush => ready!(self.poll_flush(context, sides.record, upstream))?,
                 Loaded::NeedMore => {
-                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    ready!(self.poll_flush(context, sides.record, upstream))?;
                     ready!(self.poll_worker(context, sides, upstream))?;
                 }
             }
@@ -123,9 +123,10 @@ impl ResponseSide {
     fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
-        connection: &Connection,
+        record: &Record<'_>,
         upstream: &mut Upstream,
     ) -> Poll<Result<(), Broken>> {
+        let connection = record.connection;
         let slot = &connection.slot;
         match self.outbox.poll_flush(context, &connection.stream, &mut upstream.buffer) {
             Poll::Ready(result) => {
@@ -134,7 +135,7 @@ impl ResponseSide {
             }
             Poll::Pending if slot.expired(Wait::ClientWrite) => Poll::Ready(Err(Broken::ClientStalled)),
             Poll::Pending => {
-                slot.arm_once(Wait::ClientWrite, connection.thread.site.limits.client_stall);
+                slot.arm_once(Wait::ClientWrite, record.site.limits.client_stall);
                 Poll::Pending
             }
         }
@@ -163,7 +164,7 @@ impl ResponseSide {
             }
             Poll::Pending => {
                 if sides.request != Progress::Sending {
-                    slot.arm_once(Wait::Upstream, sides.connection.thread.site.limits.request_timeout);
+                    slot.arm_once(Wait::Upstream, sides.record.site.limits.request_timeout);
                 }
                 upstream.release_if_empty(buffers);
                 Poll::Pending
@@ -192,7 +193,7 @@ impl ResponseSide {
 
     /// Parses heads out of the buffer, informational ones and the final one.
     fn look_for_head(&mut self, sides: Sides<'_>, upstream: &mut Upstream) -> Result<(), Broken> {
-        let limits = &sides.connection.thread.site.limits;
+        let limits = &sides.record.site.limits;
         let bounds = HeadLimits {
             head_bytes: limits.response_head_bytes,
             lines: usize::MAX,
@@ -231,7 +232,7 @@ impl ResponseSide {
         let has_body = self.head.status != 101 && !matches!(self.head.body, Body::None);
         self.chunked = has_body && !http10 && !matches!(self.head.body, Body::Length(_));
         let until_close = has_body && http10 && !matches!(self.head.body, Body::Length(_));
-        let app_closes = connection.thread.site.forward_connection_header && !self.head.keep_alive;
+        let app_closes = record.site.forward_connection_header && !self.head.keep_alive;
         // A body that the app did not wait for would be taken for the next request.
         self.keep_alive = exchange.keep_alive
             && request == Progress::Sent

@@ -37,6 +37,6 @@ pub use plan::{
     AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, PemFile, Plan, PortChoice,
     Program, Scheme, StdoutLog, TlsPlan,
 };
-pub use pool::{DebugLevel, DebugLog, Network, Recycling, WarmUpPage};
+pub use pool::{DebugLevel, DebugLog, Network, Recycling, SslFlags, WarmUpPage};
 pub use resolve::{load, load_file};
 pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

@@ -46,6 +46,17 @@ pub enum DebugLevel {
     Information,
 }
 
+/// `security/access sslFlags`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SslFlags {
+    /// `Ssl`, `Ssl128`: requests come over TLS, others get 403.4.
+    pub ssl: bool,
+    /// `SslNegotiateCert`: clients are asked for a certificate, and may have none.
+    pub negotiate_cert: bool,
+    /// `SslRequireCert`: who shows no certificate gets 403.7. Never without `negotiate_cert`.
+    pub require_cert: bool,
+}
+
 /// A range of addresses: `10.0.0.0/8`, `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {

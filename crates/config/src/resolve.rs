@@ -8,7 +8,7 @@ use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
 use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog, TlsPlan};
-use crate::pool::Recycling;
+use crate::pool::{Recycling, SslFlags};
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
@@ -297,13 +297,22 @@ fn assemble(
         disallow_rotation_on_config_change: false,
         recycling: Recycling::default(),
         web_sockets: true,
+        error_page_link: None,
         debug_log: None,
         private_network: false,
         config_files: vec![input.folder.join("web.config")],
     };
     let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
-    let mut plan =
-        Plan { bindings, tls, app, limits, drain_timeout, trusted_proxies: Vec::new(), origins: Vec::new() };
+    let mut plan = Plan {
+        bindings,
+        tls,
+        ssl_flags: SslFlags::default(),
+        app,
+        limits,
+        drain_timeout,
+        trusted_proxies: Vec::new(),
+        origins: Vec::new(),
+    };
     plan.origins = origins::table(&plan, parts, input);
     plan
 }

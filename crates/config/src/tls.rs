@@ -48,7 +48,7 @@ pub(crate) fn certificate(
         report.error(Code::TlsWithoutCertificate, &Place::whole("--listen"), message).hint(hint);
     }
     let [certificate, key] = given.map(|(role, path)| role.read(path.as_ref()?, files, report));
-    Some(TlsPlan { certificate: certificate?, key: key? })
+    Some(TlsPlan { certificate: certificate?, key: key?, client_ca: None })
 }
 
 /// What Windows exports: certificate and key in one file, under a password that we do not know.

@@ -93,6 +93,7 @@ fn plan() -> AppPlan {
         disallow_rotation_on_config_change: false,
         recycling: config::Recycling::default(),
         web_sockets: true,
+        error_page_link: None,
         debug_log: None,
         private_network: false,
         config_files: Vec::new(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::REQUEST_ID;
 use http1::{Known, Method, Refusal, RequestHead};
@@ -69,11 +70,26 @@ impl Answer {
     }
 
     /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
-    pub(crate) fn failed_start(report: Arc<StartReport>, disable_error_page: bool) -> Self {
+    ///
+    /// `retry_after`: nothing is started before; rounded up, so that nobody comes too early.
+    pub(crate) fn failed_start(
+        report: Arc<StartReport>,
+        disable_error_page: bool,
+        retry_after: Option<Duration>,
+    ) -> Self {
         let substatus = if disable_error_page { 3 } else { 5 };
         let sentence = "the app could not be started; the server's log says why";
         let report = (!disable_error_page).then_some(report);
-        Self { substatus, closes: false, report, end: End::UpstreamError, ..Self::new(502, sentence) }
+        let seconds = |rest: Duration| u32::try_from(rest.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        let retry_after = retry_after.map(|rest| seconds(rest).max(1));
+        Self {
+            substatus,
+            closes: false,
+            report,
+            retry_after,
+            end: End::UpstreamError,
+            ..Self::new(502, sentence)
+        }
     }
 
     pub(crate) fn unavailable(sentence: &'static str) -> Self {

@@ -123,7 +123,9 @@ async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
         None => Err(Failure::ClientGone),
         Some(Ok(lease)) => Ok(lease),
         Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(report) => Answer::failed_start(report, record.site.disable_start_up_error_page),
+            NoLease::Failed { report, retry_after } => {
+                Answer::failed_start(report, record.site.disable_start_up_error_page, retry_after)
+            }
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),
@@ -156,7 +158,14 @@ impl Attempt<'_> {
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
-        let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
+        let result = poll_fn(|context| {
+            let polled = pump.poll(context, &mut upstream);
+            if pump.response.has_head {
+                self.lease.answered();
+            }
+            polled
+        })
+        .await;
         self.connection.slot.disarm_all();
         let result = match result {
             Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),

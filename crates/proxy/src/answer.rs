@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::REQUEST_ID;
 use http1::{Known, Method, Refusal, RequestHead};
@@ -11,6 +12,7 @@ use supervisor::StartReport;
 use crate::connection::Connection;
 use crate::pages::Page;
 use crate::record::{End, Record};
+use crate::runtime::Site;
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -69,11 +71,20 @@ impl Answer {
     }
 
     /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
-    pub(crate) fn failed_start(report: Arc<StartReport>, disable_error_page: bool) -> Self {
-        let substatus = if disable_error_page { 3 } else { 5 };
+    pub(crate) fn failed_start(report: Arc<StartReport>, retry_after: Option<Duration>, site: &Site) -> Self {
+        let disabled = site.disable_start_up_error_page;
+        let substatus = if disabled { 3 } else { 5 };
         let sentence = "the app could not be started; the server's log says why";
-        let report = (!disable_error_page).then_some(report);
-        Self { substatus, closes: false, report, end: End::UpstreamError, ..Self::new(502, sentence) }
+        // Before that, nothing is started for whoever asks. Whole seconds, and none too few.
+        let seconds = |delay: Duration| u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Self {
+            substatus,
+            closes: false,
+            retry_after: retry_after.map(|delay| seconds(delay).max(1)),
+            report: (!disabled).then_some(report),
+            end: End::UpstreamError,
+            ..Self::new(502, sentence)
+        }
     }
 
     pub(crate) fn unavailable(sentence: &'static str) -> Self {
@@ -93,7 +104,7 @@ impl Answer {
     /// Writes the whole answer.
     pub(crate) fn write(&self, record: &Record<'_>, method: Method, reader: Reader, close: bool) -> Vec<u8> {
         let id = format!("{:016x}", record.id);
-        let (content_type, page) = self.content(&id, reader);
+        let (content_type, page) = self.content(record.site, &id, reader);
         let mut out = record.connection.thread.buffers.output();
         http1::write_status_line(&mut out, self.status, http1::reason_phrase(self.status).as_bytes());
         http1::write_field(&mut out, b"Content-Type", content_type.as_bytes());
@@ -116,7 +127,7 @@ impl Answer {
         out
     }
 
-    fn content(&self, id: &str, reader: Reader) -> (&'static str, Cow<'_, [u8]>) {
+    fn content(&self, site: &Site, id: &str, reader: Reader) -> (&'static str, Cow<'_, [u8]>) {
         if let Some(page) = &self.page {
             // Which charset it is in only the file itself can say.
             return ("text/html", Cow::Borrowed(page));
@@ -126,6 +137,7 @@ impl Answer {
             substatus: self.substatus,
             sentence: &self.sentence,
             id,
+            link: site.error_page_link.as_deref(),
             report: self.report.as_deref().filter(|_| reader.may_see_reports),
         };
         match reader.wants_json {

@@ -59,11 +59,8 @@ impl Gate {
         empty: &UnboundedSender<ToSupervisor>,
     ) -> Vec<Arc<Self>> {
         let all = Arc::new(Set { worker, busy: AtomicUsize::new(threads), empty: empty.clone() });
-        let gate = |_| Self {
-            state: AtomicU64::new(0),
-            answered: AtomicBool::new(false),
-            all: Arc::clone(&all),
-        };
+        let gate =
+            |_| Self { state: AtomicU64::new(0), answered: AtomicBool::new(false), all: Arc::clone(&all) };
         (0..threads).map(gate).map(Arc::new).collect()
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::Event;
-use crate::runner::Command;
 use crate::process::offline::{Ears, Folder, Sight};
+use crate::runner::Command;
 
 /// How often to look while the file is there, and where its arrival is not heard of. IIS looks no more often either.
 const LOOK: Duration = Duration::from_millis(200);

@@ -123,7 +123,7 @@ async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
         None => Err(Failure::ClientGone),
         Some(Ok(lease)) => Ok(lease),
         Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(report) => Answer::failed_start(report, record.site.disable_start_up_error_page),
+            NoLease::Failed { report, retry_after } => Answer::failed_start(report, retry_after, record.site),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),

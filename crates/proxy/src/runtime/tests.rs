@@ -38,14 +38,8 @@ fn read_until(stream: &mut TcpStream, end: &[u8]) -> bool {
 }
 
 fn site(body_bytes: u64) -> Site {
-    Site {
-        path_base: "/".to_owned(),
-        limits: Limits { body_bytes, ..Limits::default() },
-        forward_connection_header: false,
-        disable_start_up_error_page: false,
-        development: false,
-        access_log: None,
-    }
+    let limits = Limits { body_bytes, ..Limits::default() };
+    Site { limits, ..Site::default() }
 }
 
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";

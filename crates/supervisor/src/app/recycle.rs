@@ -85,7 +85,8 @@ impl App {
     /// A worker has begun to serve: as many older ones go as there are too many.
     pub(super) fn retire(&mut self, now: Instant) {
         while self.live() > self.target() {
-            let newest = self.workers.iter().filter(|worker| worker.serving().is_some()).map(|w| w.plan).max();
+            let newest =
+                self.workers.iter().filter(|worker| worker.serving().is_some()).map(|w| w.plan).max();
             let stale = |worker: &&Worker| worker.serving().is_some() && Some(worker.plan) < newest;
             let Some(oldest) = self.workers.iter().filter(stale).min_by_key(|worker| worker.plan) else {
                 return;

@@ -9,7 +9,7 @@ use contract::REQUEST_ID;
 use http1::{Known, Method, Refusal, RequestHead};
 use supervisor::StartReport;
 
-use crate::connection::Connection;
+use crate::client::{Client, Source};
 use crate::pages::Page;
 use crate::record::{End, Record};
 use crate::runtime::Site;
@@ -157,26 +157,29 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn of(record: &Record<'_>, head: &RequestHead) -> Self {
-        let connection = record.connection;
-        let input = connection.input.borrow();
+        let input = record.connection.input.borrow();
         let data = input.data();
         let accepts = |what: &[u8]| {
             let accept = head.fields.iter().filter(|field| field.known == Known::Accept);
             accept.map(|field| field.value.of(data)).any(|value| memchr::memmem::find(value, what).is_some())
         };
         Self {
-            may_see_reports: record.site.development || is_local(connection, head, data),
+            may_see_reports: record.site.development || is_local(record.client, head, data),
             wants_json: accepts(b"json") && !accepts(b"html"),
         }
     }
 }
 
-/// Sent from this machine to this machine, with no sign of another server in between, which would make every
-/// visitor look local.
-fn is_local(connection: &Connection, head: &RequestHead, data: &[u8]) -> bool {
-    connection.peer.ip().to_canonical().is_loopback()
+/// Sent from this machine to this machine. A server in between would make every visitor look local, unless it is
+/// trusted and names them.
+fn is_local(client: Client, head: &RequestHead, data: &[u8]) -> bool {
+    client.address.ip().to_canonical().is_loopback()
         && head.host.is_none_or(|host| is_loopback_name(host.of(data)))
-        && !head.fields.iter().any(|field| speaks_of_a_proxy(field.name.of(data)))
+        && match client.source {
+            Source::Peer => !head.fields.iter().any(|field| speaks_of_a_proxy(field.name.of(data))),
+            Source::Told => true,
+            Source::Doubtful => false,
+        }
 }
 
 fn is_loopback_name(host: &[u8]) -> bool {

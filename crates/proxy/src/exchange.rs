@@ -4,6 +4,7 @@ use contract::{FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write
 use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
 use crate::answer::{Answer, Reader};
+use crate::client::Client;
 use crate::connection::Connection;
 use crate::record::Record;
 use crate::route;
@@ -65,7 +66,7 @@ pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchang
         keep_alive: head.keep_alive,
         body: head.body,
         expects_continue: head.expect_continue,
-        websocket: head.upgrade_websocket,
+        websocket: head.upgrade_websocket && site.web_sockets,
         reader,
         wire,
     })
@@ -103,12 +104,12 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
         http1::write_field(wire, b"Expect", b"100-continue");
         lines += 1;
     }
-    if head.upgrade_websocket {
+    if head.upgrade_websocket && record.site.web_sockets {
         http1::write_field(wire, b"Connection", b"Upgrade");
         http1::write_field(wire, b"Upgrade", b"websocket");
         lines += 2;
     }
-    write_client(connection, wire);
+    write_client(record.client, wire);
     Ok(lines)
 }
 
@@ -121,10 +122,10 @@ fn write_host(connection: &Connection, head: &RequestHead, data: &[u8], wire: &m
 }
 
 /// Exactly one entry each: what a client said about itself is gone by now.
-fn write_client(connection: &Connection, wire: &mut Vec<u8>) {
+fn write_client(client: Client, wire: &mut Vec<u8>) {
     wire.extend_from_slice(FORWARDED_FOR.as_bytes());
     wire.extend_from_slice(b": ");
-    write_forwarded_for(wire, connection.peer);
+    write_forwarded_for(wire, client.address);
     wire.extend_from_slice(b"\r\n");
-    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), connection.scheme.as_str().as_bytes());
+    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), client.scheme.as_str().as_bytes());
 }

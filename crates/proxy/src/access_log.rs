@@ -101,7 +101,7 @@ pub(crate) struct Sealed<'a> {
     /// Its process; 0 for none.
     pub(crate) worker: u32,
     pub(crate) end: End,
-    /// Of our own answer; empty for none.
+    /// Of our own answer, or why the app's broke off; empty for none.
     pub(crate) sentence: &'a str,
 }
 

@@ -70,6 +70,12 @@ impl Answer {
         Self { substatus: 3, closes: false, end: End::UpstreamError, ..Self::new(502, sentence) }
     }
 
+    /// The exchange took longer than it may as a whole.
+    pub(crate) fn overdue() -> Self {
+        Self::bad_gateway("the request took longer than a request may in all (total_timeout)")
+            .ending(End::Timeout)
+    }
+
     /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
     pub(crate) fn failed_start(report: Arc<StartReport>, retry_after: Option<Duration>, site: &Site) -> Self {
         let disabled = site.disable_start_up_error_page;
@@ -159,15 +165,20 @@ impl Reader {
     pub(crate) fn of(record: &Record<'_>, head: &RequestHead) -> Self {
         let input = record.connection.input.borrow();
         let data = input.data();
-        let accepts = |what: &[u8]| {
+        let accepted = |what: &[u8]| {
             let accept = head.fields.iter().filter(|field| field.known == Known::Accept);
-            accept.map(|field| field.value.of(data)).any(|value| memchr::memmem::find(value, what).is_some())
+            accept.map(|field| field.value.of(data)).any(|value| accepts(value, what))
         };
         Self {
             may_see_reports: record.site.development || is_local(record.client, head, data),
-            wants_json: accepts(b"json") && !accepts(b"html"),
+            wants_json: accepted(b"json") && !accepted(b"html"),
         }
     }
+}
+
+/// Whether an `Accept` names this, a media type or a part of one, in the spelling that all use.
+pub(crate) fn accepts(accept: &[u8], what: &[u8]) -> bool {
+    memchr::memmem::find(accept, what).is_some()
 }
 
 /// Sent from this machine to this machine. A server in between would make every visitor look local, unless it is

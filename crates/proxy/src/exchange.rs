@@ -3,7 +3,7 @@
 use contract::{FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for};
 use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
-use crate::answer::{Answer, Reader};
+use crate::answer::{Answer, Reader, accepts};
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::record::Record;
@@ -21,6 +21,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Body,
     pub(crate) expects_continue: bool,
     pub(crate) websocket: bool,
+    /// Asks as EventSource does (HTML §9.2): with GET, and event streams accepted.
+    pub(crate) wants_events: bool,
     /// Who reads an answer of our own, and in what form.
     pub(crate) reader: Reader,
     /// The request head for the app but for the token line and the empty line.
@@ -50,7 +52,7 @@ pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchang
     }
     let reader = Reader::of(record, head);
     let mut wire = connection.thread.buffers.output();
-    let lines = write_head(record, head, &mut wire)?;
+    let Written { lines, accepts_events } = write_head(record, head, &mut wire)?;
     let line_bytes = memchr::memchr(b'\n', &wire).map_or(wire.len(), |end| end + 1);
     if line_bytes > limits.request_line_bytes {
         return Err(Answer::new(414, "the request line with its path is too long"));
@@ -67,13 +69,21 @@ pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchang
         body: head.body,
         expects_continue: head.expect_continue,
         websocket: head.upgrade_websocket && site.web_sockets,
+        wants_events: accepts_events && head.method == Method::Get,
         reader,
         wire,
     })
 }
 
-/// Writes everything but the token line and the empty line; returns the number of field lines with the token's.
-fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Result<usize, Answer> {
+/// What was seen while the head was written.
+struct Written {
+    /// Field lines, the token's included.
+    lines: usize,
+    accepts_events: bool,
+}
+
+/// Writes everything but the token line and the empty line.
+fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Result<Written, Answer> {
     let connection = record.connection;
     let input = connection.input.borrow();
     let data = input.data();
@@ -83,6 +93,7 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
     http1::write_request_start(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
     write_host(connection, head, data, wire);
     let mut lines = 5;
+    let mut accepts_events = false;
     for field in &head.fields {
         let name = field.name.of(data);
         let ours = match field.known {
@@ -91,7 +102,9 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
             _ => field.nominated || is_hop_by_hop(name) || is_reserved(name),
         };
         if !ours {
-            http1::write_field(wire, name, field.value.of(data));
+            let value = field.value.of(data);
+            accepts_events |= field.known == Known::Accept && accepts(value, b"text/event-stream");
+            http1::write_field(wire, name, value);
             lines += 1;
         }
     }
@@ -110,7 +123,7 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
         lines += 2;
     }
     write_client(record.client, wire);
-    Ok(lines)
+    Ok(Written { lines, accepts_events })
 }
 
 fn write_host(connection: &Connection, head: &RequestHead, data: &[u8], wire: &mut Vec<u8>) {

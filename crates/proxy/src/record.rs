@@ -76,7 +76,7 @@ struct Line {
     leased: Cell<Option<Instant>>,
     /// When the first byte of the worker's answer had come.
     answered: Cell<Option<Instant>>,
-    /// The sentence of our own answer.
+    /// The sentence of our own answer, or why the app's broke off.
     sentence: RefCell<Cow<'static, str>>,
     /// The first half of the line: all that must be read off the head before its bytes are gone.
     start: RefCell<Vec<u8>>,
@@ -146,8 +146,13 @@ impl<'a> Record<'a> {
     pub(crate) fn answers(&self, answer: &Answer) {
         self.status.set(answer.status);
         self.substatus.set(answer.substatus);
+        self.says(answer.sentence.clone());
+    }
+
+    /// Why there is no answer of the app, or only half of one.
+    pub(crate) fn says(&self, sentence: Cow<'static, str>) {
         if let Some(line) = &self.line {
-            line.sentence.replace(answer.sentence.clone());
+            line.sentence.replace(sentence);
         }
     }
 

@@ -235,18 +235,17 @@ async fn serve(work: Work) -> io::Result<()> {
                     tokio::task::spawn_local(warm::warm(Rc::clone(&thread), worker, pages, by));
                 }
             },
-            command = inbox.recv() => match command {
-                Some(Command::Drain { until, drained }) => {
+            Some(command) = inbox.recv() => match command {
+                Command::Drain { until, drained } => {
                     let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);
                     tokio::task::spawn_local(drain);
                 }
-                Some(Command::Count(sums)) => {
+                Command::Count(sums) => {
                     // Who asked may have stopped waiting.
                     let _ = sums.send(thread.totals());
                 }
-                Some(Command::Reconfigure(site)) => thread.reconfigure(*site),
-                Some(Command::End) => thread.enter(Phase::Ending),
-                None => std::future::pending().await,
+                Command::Reconfigure(site) => thread.reconfigure(*site),
+                Command::End => thread.enter(Phase::Ending),
             },
         }
     }

@@ -17,7 +17,7 @@ use crate::runtime::Site;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// IIS's number behind the dot: 3 and 5 of 502.3 and 502.5; 0 for none.
+    /// IIS's number behind the dot: 3 and 5 of 502.3 and 502.5, 4 and 7 of 403.4 and 403.7; 0 for none.
     pub(crate) substatus: u8,
     /// One sentence for the visitor.
     pub(crate) sentence: Cow<'static, str>,
@@ -59,6 +59,11 @@ impl Answer {
 
     pub(crate) fn outside_base() -> Self {
         Self { closes: false, ..Self::new(404, "no app is hosted at this path") }
+    }
+
+    /// With IIS's number for why.
+    pub(crate) fn forbidden(substatus: u8, sentence: &'static str) -> Self {
+        Self { substatus, ..Self::new(403, sentence) }
     }
 
     pub(crate) fn body_too_large(limit: u64) -> Self {

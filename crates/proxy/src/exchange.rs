@@ -1,6 +1,9 @@
 //! One request in our hands: what the walk needs of its head, and the canonical head that goes to the app.
 
-use contract::{FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for};
+use config::Scheme;
+use contract::{
+    CLIENT_CERTIFICATE, FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for,
+};
 use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
 use crate::answer::{Answer, Reader, accepts};
@@ -47,6 +50,7 @@ impl Exchange {
 pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchange, Answer> {
     let Record { connection, site, .. } = *record;
     let limits = &site.limits;
+    check_ssl(record)?;
     if matches!(head.body, Body::Length(length) if length > limits.body_bytes) {
         return Err(Answer::body_too_large(limits.body_bytes));
     }
@@ -73,6 +77,22 @@ pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchang
         reader,
         wire,
     })
+}
+
+/// `sslFlags`: what IIS asks of the connection that a request comes over.
+fn check_ssl(record: &Record<'_>) -> Result<(), Answer> {
+    let flags = record.site.ssl_flags;
+    if flags.ssl && record.client.scheme != Scheme::Https {
+        return Err(Answer::forbidden(4, "this must be asked for over https (sslFlags)"));
+    }
+    if flags.require_cert && record.connection.stream.with_certificate(|_| ()).is_none() {
+        return Err(Answer::forbidden(7, "this needs a client certificate, and none was shown (sslFlags)"));
+    }
+    Ok(())
+}
+
+fn write_certificate(wire: &mut Vec<u8>, text: &[u8]) {
+    http1::write_field(wire, CLIENT_CERTIFICATE.as_bytes(), text);
 }
 
 /// What was seen while the head was written.
@@ -121,6 +141,9 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
         http1::write_field(wire, b"Connection", b"Upgrade");
         http1::write_field(wire, b"Upgrade", b"websocket");
         lines += 2;
+    }
+    if connection.stream.with_certificate(|text| write_certificate(wire, text)).is_some() {
+        lines += 1;
     }
     write_client(record.client, wire);
     Ok(Written { lines, accepts_events })

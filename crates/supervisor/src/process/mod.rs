@@ -15,6 +15,7 @@ mod holder;
 mod keeper;
 mod leftovers;
 mod links;
+pub mod liveness;
 mod logfile;
 mod mask;
 pub(crate) mod offline;

@@ -161,15 +161,18 @@ impl Connection {
         }
     }
 
-    /// Waits for something that is not this client's, unless the client goes away first.
-    pub(crate) async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Waits for something that is not this client's, unless the client goes away or the exchange's time is over.
+    pub(crate) async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, NoBytes> {
         let mut work = std::pin::pin!(work);
         poll_fn(|context| {
             self.slot.register(context);
             if let Poll::Ready(done) = work.as_mut().poll(context) {
-                return Poll::Ready(Some(done));
+                return Poll::Ready(Ok(done));
             }
-            self.poll_gone(context).map(|()| None)
+            if self.slot.expired(Wait::Total) {
+                return Poll::Ready(Err(NoBytes::Deadline));
+            }
+            self.poll_gone(context).map(|()| Err(NoBytes::Gone))
         })
         .await
     }

@@ -1,10 +1,12 @@
 //! The order of a request's walk; nothing else knows it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http1::{Method, RequestHead, Version};
 
 use crate::answer::{Answer, Reader};
+use crate::clock::Wait;
 use crate::connection::Connection;
 use crate::exchange;
 use crate::forward;
@@ -31,16 +33,22 @@ pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead, recor
             return say(&record, &answer, to).await;
         }
     };
+    let total = record.site.limits.total_timeout;
+    if total != Duration::MAX {
+        connection.slot.arm(Wait::Total, total);
+    }
     let result = forward::forward(connection, &mut exchange, &record).await;
-    connection.slot.disarm_all();
+    connection.slot.disarm_waits();
+    connection.slot.disarm(Wait::Total);
     let next = match result {
         Ok(next) => next,
         Err(Failure::ClientGone) => {
             record.ended(End::ClientGone);
             Next::Close
         }
-        Err(Failure::Abort(end)) => {
+        Err(Failure::Abort(end, sentence)) => {
             record.ended(end);
+            record.says(sentence);
             connection.stream.reset_on_close();
             Next::Close
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Limits;
+use config::{Limits, Network, Plan, SslFlags};
 use supervisor::{AppHandle, ToProxy};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
@@ -32,10 +32,37 @@ pub struct Site {
     pub forward_connection_header: bool,
     /// `disableStartUpErrorPage`.
     pub disable_start_up_error_page: bool,
+    /// `<webSocket enabled>`: where it is false, an Upgrade is not passed on.
+    pub web_sockets: bool,
+    /// `sslFlags`: what a request's connection must have.
+    pub ssl_flags: SslFlags,
+    /// Whose word about their clients is taken.
+    pub trusted_proxies: Vec<Network>,
+    /// `ANCM_ADDITIONAL_ERROR_PAGE_LINK`.
+    pub error_page_link: Option<String>,
     /// The app's environment is Development, so that everybody may see why it does not start.
     pub development: bool,
     /// Where sealed Records go as lines; none for nowhere. As it was at the start.
     pub access_log: Option<AccessLog>,
+}
+
+impl Site {
+    /// What a Plan comes to. Whether the app's environment is Development also depends on what it inherits.
+    #[must_use]
+    pub fn of(plan: &Plan, development: bool, access_log: Option<AccessLog>) -> Self {
+        Self {
+            path_base: plan.app.path_base.clone(),
+            limits: plan.limits.clone(),
+            forward_connection_header: plan.app.forward_response_connection_header,
+            disable_start_up_error_page: plan.app.disable_start_up_error_page,
+            web_sockets: plan.app.web_sockets,
+            ssl_flags: plan.ssl_flags,
+            trusted_proxies: plan.trusted_proxies.clone(),
+            error_page_link: plan.app.error_page_link.clone(),
+            development,
+            access_log,
+        }
+    }
 }
 
 /// The supervisor's way to the data threads, made before either of them.
@@ -208,18 +235,17 @@ async fn serve(work: Work) -> io::Result<()> {
                     tokio::task::spawn_local(warm::warm(Rc::clone(&thread), worker, pages, by));
                 }
             },
-            command = inbox.recv() => match command {
-                Some(Command::Drain { until, drained }) => {
+            Some(command) = inbox.recv() => match command {
+                Command::Drain { until, drained } => {
                     let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);
                     tokio::task::spawn_local(drain);
                 }
-                Some(Command::Count(sums)) => {
+                Command::Count(sums) => {
                     // Who asked may have stopped waiting.
                     let _ = sums.send(thread.totals());
                 }
-                Some(Command::Reconfigure(site)) => thread.reconfigure(*site),
-                Some(Command::End) => thread.enter(Phase::Ending),
-                None => std::future::pending().await,
+                Command::Reconfigure(site) => thread.reconfigure(*site),
+                Command::End => thread.enter(Phase::Ending),
             },
         }
     }
@@ -251,6 +277,25 @@ async fn drain(thread: Rc<Thread>, accepting: Accepting, until: Instant, drained
         log.tick();
     }
     let _ = drained.send(thread.totals());
+}
+
+#[cfg(test)]
+impl Default for Site {
+    /// A site that asks for nothing.
+    fn default() -> Self {
+        Self {
+            path_base: "/".to_owned(),
+            limits: Limits::default(),
+            forward_connection_header: false,
+            disable_start_up_error_page: false,
+            web_sockets: true,
+            ssl_flags: SslFlags::default(),
+            trusted_proxies: Vec::new(),
+            error_page_link: None,
+            development: false,
+            access_log: None,
+        }
+    }
 }
 
 #[cfg(test)]

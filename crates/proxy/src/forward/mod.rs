@@ -1,6 +1,7 @@
 //! Sending one exchange to a worker and its answer to the client, both at once.
 
 pub(crate) mod body;
+mod events;
 pub(crate) mod failure;
 pub(crate) mod pool;
 mod request;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use supervisor::{Lease, NoLease, WorkerId};
 
 use crate::answer::Answer;
-use crate::clock;
+use crate::clock::{self, Wait};
 use crate::connection::Connection;
 use crate::counters::add;
 use crate::exchange::Exchange;
@@ -58,18 +59,19 @@ pub(crate) async fn forward(
         };
         let upstream = match pool.checkout(record, repeated).await {
             Ok(upstream) => upstream,
-            Err(NoConnection::WorkerGone) => {
+            Err(why @ (NoConnection::WorkerGone | NoConnection::NotAccepting)) => {
                 drop(lease);
                 until_withdrawn(connection, pool.worker.id, WITHDRAWAL).await?;
+                let stays = connection.thread.app.worker(pool.worker.id).is_some();
+                if stays && matches!(why, NoConnection::NotAccepting) {
+                    let late = Answer::bad_gateway("the app takes no connection");
+                    return Err(answer(late.ending(End::Timeout)));
+                }
                 continue;
             }
-            Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
+            Err(NoConnection::Interrupted(why)) => return Err(why.into()),
             Err(NoConnection::Busy) => {
                 return Err(answer(Answer::unavailable("every connection to the app is busy")));
-            }
-            Err(NoConnection::Timeout) => {
-                let late = Answer::bad_gateway("the app takes no connection");
-                return Err(answer(late.ending(End::Timeout)));
             }
             Err(NoConnection::NoSocket) => {
                 return Err(answer(Answer::unavailable("the server has no connection left for the app")));
@@ -110,7 +112,7 @@ async fn until_withdrawn(
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    connection.unless_gone(withdrawn).await.ok_or(Failure::ClientGone)
+    Ok(connection.unless_gone(withdrawn).await?)
 }
 
 async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
@@ -119,11 +121,10 @@ async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
     if let Some(lease) = thread.app.try_lease(thread.index) {
         return Ok(lease);
     }
-    match connection.unless_gone(thread.app.lease(thread.index)).await {
-        None => Err(Failure::ClientGone),
-        Some(Ok(lease)) => Ok(lease),
-        Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(report) => Answer::failed_start(report, record.site.disable_start_up_error_page),
+    match connection.unless_gone(thread.app.lease(thread.index)).await? {
+        Ok(lease) => Ok(lease),
+        Err(refused) => Err(answer(match refused {
+            NoLease::Failed { report, retry_after } => Answer::failed_start(report, retry_after, record.site),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),
@@ -152,14 +153,27 @@ impl Attempt<'_> {
         let mut pump = Pump {
             record: self.record,
             exchange: self.exchange,
+            pool: self.pool,
+            lease: &self.lease,
             request: RequestSide::new(self.exchange, head, body_limit),
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
-        let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
-        self.connection.slot.disarm_all();
+        let result = poll_fn(|context| {
+            let polled = pump.poll(context, &mut upstream);
+            if pump.response.has_head {
+                self.lease.answered();
+            }
+            polled
+        })
+        .await;
+        self.connection.slot.disarm_waits();
         let result = match result {
             Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),
+            Ok(Outcome::Stopped) => {
+                self.record.ended(End::Cut);
+                Ok(if pump.response.keep_alive { Next::KeepAlive } else { Next::Linger })
+            }
             Ok(Outcome::Upgraded) => {
                 Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
             }
@@ -215,6 +229,8 @@ impl Attempt<'_> {
 struct Pump<'a> {
     record: &'a Record<'a>,
     exchange: &'a Exchange,
+    pool: &'a Pool,
+    lease: &'a Lease,
     request: RequestSide,
     response: ResponseSide,
 }
@@ -231,8 +247,12 @@ impl Pump<'_> {
     fn step(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) -> Poll<Result<Outcome, Broken>> {
         let connection = self.record.connection;
         connection.slot.register(context);
-        if connection.thread.phase.get() == Phase::Ending {
+        let ending = connection.thread.phase.get() == Phase::Ending;
+        if ending && !self.response.may_stop() {
             return Poll::Ready(Err(Broken::Ending));
+        }
+        if connection.slot.expired(Wait::Total) {
+            return Poll::Ready(Err(Broken::Overdue));
         }
         if self.request.progress == Progress::Sending
             && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
@@ -247,6 +267,8 @@ impl Pump<'_> {
             exchange: self.exchange,
             request: self.request.progress,
             record: self.record,
+            lease: self.lease,
+            stopping: ending || self.pool.ending.get(),
         };
         self.response.poll(context, sides, upstream)
     }

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::buffer::{Buffer, Buffers};
 use crate::clock::Wait;
-use crate::connection::Connection;
+use crate::connection::{Connection, NoBytes};
 use crate::io::Stream;
 use crate::record::Record;
 use crate::thread::Thread;
@@ -81,12 +81,12 @@ pub(crate) struct Upstream {
 pub(crate) enum NoConnection {
     /// The worker is gone or not itself any more: lease another one.
     WorkerGone,
-    /// Nobody is there to be served.
-    ClientGone,
+    /// The client is gone, or the exchange's time is over.
+    Interrupted(NoBytes),
     /// All connections are busy and the queue is full, or the wait was too long.
     Busy,
-    /// Connecting took too long.
-    Timeout,
+    /// Connecting took too long: the worker is suspected.
+    NotAccepting,
     /// The system gave no socket.
     NoSocket,
 }
@@ -250,16 +250,20 @@ impl Pool {
         let Address::Tcp(address) = self.worker.address;
         connection.slot.arm(Wait::Upstream, record.site.limits.upstream_connect);
         let connecting = until(connection, TcpStream::connect(address)).await;
-        let stream = match connecting.map_err(|why| match why {
-            NoConnection::Busy => NoConnection::Timeout,
-            other => other,
-        })? {
-            Ok(stream) => stream,
-            Err(error) if means_no_listener(&error) => {
+        let stream = match connecting {
+            Ok(Ok(stream)) => stream,
+            // The kernel completes connections for a process that is merely slow; it stops when nobody has taken
+            // them for long.
+            Err(NoConnection::Busy) => {
+                connection.thread.app.suspect(self.worker.id, Suspicion::NotAccepting);
+                return Err(NoConnection::NotAccepting);
+            }
+            Err(other) => return Err(other),
+            Ok(Err(error)) if means_no_listener(&error) => {
                 connection.thread.app.suspect(self.worker.id, Suspicion::NoListener);
                 return Err(NoConnection::WorkerGone);
             }
-            Err(_) => return Err(NoConnection::NoSocket),
+            Ok(Err(_)) => return Err(NoConnection::NoSocket),
         };
         if let Err(why) = verify(&connection.thread, &self.worker) {
             connection.thread.app.suspect(self.worker.id, why);
@@ -342,8 +346,8 @@ async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Res
     let done = connection.unless_gone(timed).await;
     connection.slot.disarm(Wait::Upstream);
     match done {
-        None => Err(NoConnection::ClientGone),
-        Some(None) => Err(NoConnection::Busy),
-        Some(Some(done)) => Ok(done),
+        Err(interrupted) => Err(NoConnection::Interrupted(interrupted)),
+        Ok(None) => Err(NoConnection::Busy),
+        Ok(Some(done)) => Ok(done),
     }
 }

@@ -2,7 +2,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use config::Limits;
 use contract::PairingToken;
 use supervisor::{AppHandle, WorkerId};
 
@@ -16,14 +15,7 @@ fn page(path: &str, host: Option<&str>) -> WarmUpPage {
 }
 
 fn site(path_base: &str) -> Site {
-    Site {
-        path_base: path_base.to_owned(),
-        limits: Limits::default(),
-        forward_connection_header: false,
-        disable_start_up_error_page: false,
-        development: false,
-        access_log: None,
-    }
+    Site { path_base: path_base.to_owned(), ..Site::default() }
 }
 
 /// Answers one connection after the other with these bytes, and returns what it was asked.

@@ -107,6 +107,7 @@ impl App {
         }
         self.expire(now);
         self.go_on(now);
+        self.uncrowd(now);
         std::mem::take(&mut self.effects)
     }
 

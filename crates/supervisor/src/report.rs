@@ -85,6 +85,8 @@ event_ids! {
     Idle = 2009, Information;
     /// A page of applicationInitialization could not be had; the app serves all the same.
     NotWarmed = 2010, Warning;
+    /// The app listened and ended before it answered a request; the event carries the end of what it printed.
+    Unanswered = 2011, Error;
 }
 
 impl EventId {
@@ -203,21 +205,18 @@ impl Settings {
     }
 
     pub(crate) fn start_failed(&self, report: &StartReport) -> AppEvent {
-        let mut message = format!(
+        let message = format!(
             "{} failed to start process with commandline '{}': {}.",
             self.subject(),
             self.command,
             report.reason
         );
-        if let Some(hint) = &report.hint {
-            let _ = write!(message, " {hint}");
-        }
-        if report.output.is_empty() {
-            message.push_str(" It printed nothing.");
-        } else {
-            let _ = write!(message, " Last 30,000 characters of its stdout and stderr:\n{}", report.output);
-        }
-        EventId::StartFailed.says(message)
+        EventId::StartFailed.says(with_output(message, report))
+    }
+
+    pub(crate) fn unanswered(&self, report: &StartReport) -> AppEvent {
+        let message = format!("{} with commandline '{}': {}.", self.subject(), self.command, report.reason);
+        EventId::Unanswered.says(with_output(message, report))
     }
 
     pub(crate) fn started(&self, worker: &Worker) -> AppEvent {
@@ -408,6 +407,18 @@ impl Settings {
         }
         event
     }
+}
+
+fn with_output(mut message: String, report: &StartReport) -> String {
+    if let Some(hint) = &report.hint {
+        let _ = write!(message, " {hint}");
+    }
+    if report.output.is_empty() {
+        message.push_str(" It printed nothing.");
+    } else {
+        let _ = write!(message, " Last 30,000 characters of its stdout and stderr:\n{}", report.output);
+    }
+    message
 }
 
 fn command_line(plan: &AppPlan) -> String {

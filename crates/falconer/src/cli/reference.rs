@@ -190,7 +190,7 @@ fn remedy(id: EventId) -> &'static str {
         EventId::RecycledOffline | EventId::Offline => {
             "Remove the file when the app may run; the next request starts it."
         }
-        EventId::StartFailed => {
+        EventId::StartFailed | EventId::Unanswered => {
             "Run `falconer check --start DIR`; the event carries the end of what the app printed."
         }
         EventId::ShutDown => {

@@ -95,6 +95,10 @@ impl App {
         let deadline = until.max(now + GATE_GRACE);
         self.close_gate(id, deadline);
         self.worker(id).state = State::Draining { deadline };
+    }
+
+    /// Too many are on their way out at once.
+    pub(super) fn uncrowd(&mut self, now: Instant) {
         if self.count(Worker::is_leaving) > self.leaving_most() {
             self.hurry_oldest(now);
         }

@@ -178,11 +178,10 @@ impl App {
             self.crashed(id, now);
         }
         self.close_gate(id, now);
+        self.worker(id).state = State::Gone;
         self.conclude(id, evidence, now);
-        let worker = self.worker(id);
-        let had_served = worker.owner.is_some();
-        worker.state = State::Gone;
         let worker = self.known(id);
+        let had_served = worker.owner.is_some();
         // The end of a failed attempt was told as such; one that was called off has not failed.
         if worker.pid.is_some() && (had_served || worker.called_off) {
             let line = self.settings.shut_down(worker);

@@ -68,7 +68,7 @@ impl App {
     fn give_up_launch(&mut self, id: WorkerId, now: Instant) {
         self.call_off(id, now);
         if matches!(&self.start, Start::Running { worker, .. } if *worker == id) {
-            self.start = Start::Due { failed: Vec::new() };
+            self.begin();
         }
     }
 

@@ -42,7 +42,9 @@ pub(super) enum Start {
 impl App {
     /// A request waits. One that woke before it could know of the last start is answered by what became of that.
     pub(super) fn wake(&mut self, seen: u64) {
-        if matches!(self.start, Start::Idle) && seen >= self.starts && self.serving() == 0 {
+        // While the app is offline, whoever asks is about to see the face that says so.
+        let asleep = matches!(self.start, Start::Idle) && self.serving() == 0 && self.offline.is_none();
+        if asleep && seen >= self.starts {
             self.wanted = self.wanted.max(1);
         }
     }
@@ -54,21 +56,26 @@ impl App {
         }
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.starts += 1;
         self.start = Start::Due { failed: Vec::new() };
     }
 
-    /// Starts what is due and possible.
+    /// Starts what is due and possible. More than once where a start fails on the spot.
     pub(super) fn go_on(&mut self, now: Instant) {
-        let missing = self.count(|worker| self.is_fresh(worker)) < self.target();
-        if matches!(self.start, Start::Idle) && missing {
-            self.begin();
+        loop {
+            let missing = self.count(|worker| self.is_fresh(worker)) < self.target();
+            if matches!(self.start, Start::Idle) && missing {
+                self.begin();
+            }
+            if !matches!(self.start, Start::Due { .. }) {
+                return;
+            }
+            if !self.has_room() {
+                return self.make_room(now);
+            }
+            self.launch(now);
         }
-        if !matches!(self.start, Start::Due { .. }) {
-            return;
-        }
-        if self.has_room() { self.launch(now) } else { self.make_room(now) }
     }
 
     fn launch(&mut self, now: Instant) {
@@ -129,20 +136,31 @@ impl App {
         else {
             unreachable!("looked at above");
         };
-        let worker = self.known(id);
-        if matches!(cause, Some(Cause::Crashed)) && worker.has_answered() {
-            // Its last answer came after all: no failed start. Whoever waited for the verdict wakes the next.
-            self.starts += 1;
-            return;
-        }
-        let cause = match cause {
-            None => Cause::Ended(worker.exit),
-            Some(Cause::Crashed) => Cause::Unanswered(worker.exit),
-            Some(cause) => cause,
-        };
         let evidence = if last == Evidence::default() { evidence } else { last };
-        let last = FailedAttempt { cause, port: worker.port, evidence };
-        self.attempt_failed(failed, last, now);
+        let worker = self.known(id);
+        let (port, exit) = (worker.port, worker.exit);
+        match cause {
+            Some(Cause::Crashed) if worker.has_answered() => self.starts += 1,
+            Some(Cause::Crashed) => {
+                let cause = Cause::Unanswered(exit);
+                self.unanswered(&FailedAttempt { cause, port, evidence }, now);
+            }
+            Some(cause) => self.attempt_failed(failed, FailedAttempt { cause, port, evidence }, now),
+            None => {
+                self.attempt_failed(failed, FailedAttempt { cause: Cause::Ended(exit), port, evidence }, now)
+            }
+        }
+    }
+
+    /// A worker listened and ended before it answered. Whoever waits for what follows is not to blame: the first time
+    /// the next start is tried for them.
+    fn unanswered(&mut self, last: &FailedAttempt, now: Instant) {
+        let report = self.settings.start_report(&[], last);
+        self.report(self.settings.unanswered(&report));
+        match self.fail(now) {
+            pause if pause.is_zero() => self.starts += 1,
+            pause => self.end_start(report, now + pause),
+        }
     }
 
     fn attempt_failed(&mut self, mut failed: Vec<FailedAttempt>, last: FailedAttempt, now: Instant) {
@@ -167,16 +185,22 @@ impl App {
 
     /// The whole start came to nothing: what serves goes on, and nothing is started for a while.
     fn start_failed(&mut self, report: StartReport, now: Instant) {
-        self.note_steadiness(now);
-        let pause = self.protection.failed();
-        if !pause.is_zero() {
-            self.report(self.settings.pausing(pause, self.protection.failures()));
-        }
+        let pause = self.fail(now);
         self.end_start(report, now + pause);
         if pause.is_zero() {
             self.start = Start::Idle;
         }
         self.recycle_failed(now);
+    }
+
+    /// Counts a failure; how long nothing is started for it.
+    fn fail(&mut self, now: Instant) -> Duration {
+        self.note_steadiness(now);
+        let pause = self.protection.failed();
+        if !pause.is_zero() {
+            self.report(self.settings.pausing(pause, self.protection.failures()));
+        }
+        pause
     }
 
     /// Too many workers ended within the minute.

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::process::disk::{Changed, Disk};
 use crate::process::ears::{Ears, Noise};
 use crate::process::offline::Sight;
-use crate::runner::Change;
+use crate::runner::{Change, Command};
 
 /// How often to look while the page is there, and where changes are not heard of. IIS looks no more often either.
 const LOOK: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ pub(crate) struct Triggers {
 #[derive(Debug)]
 pub(crate) struct Listeners {
     /// The state machine, of the page. When it is gone, the watching ends.
-    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) events: UnboundedSender<Command>,
     /// Whoever loads the plan again.
     pub(crate) changes: UnboundedSender<Change>,
 }
@@ -85,7 +85,7 @@ impl Triggers {
             let now = Instant::now();
             burst.note(changed, now);
             // Whoever is gone needs no news.
-            let _ = event.map(|event| listeners.events.send(event));
+            let _ = event.map(|event| listeners.events.send(Command::Event(event)));
             let _ = burst.take(now).map(|change| listeners.changes.send(change));
         }
     }

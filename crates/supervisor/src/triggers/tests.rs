@@ -18,7 +18,7 @@ fn begin(folder: PathBuf) -> Triggers {
     Triggers::begin(folder, &[])
 }
 
-fn start(triggers: Triggers) -> UnboundedReceiver<Event> {
+fn start(triggers: Triggers) -> UnboundedReceiver<Command> {
     let (events, happened) = unbounded_channel();
     let listeners = Listeners { events, changes: unbounded_channel().0 };
     tokio::spawn(triggers.watch(listeners, watch::channel(Vec::new()).1));
@@ -34,10 +34,10 @@ fn deaf(folder: &Path, config_files: &[PathBuf]) -> Triggers {
 }
 
 /// The page of the next event; none when it says that the app is online.
-async fn next(events: &mut UnboundedReceiver<Event>) -> Option<Vec<u8>> {
+async fn next(events: &mut UnboundedReceiver<Command>) -> Option<Vec<u8>> {
     match timeout(PATIENCE, events.recv()).await.expect("it is noticed").expect("the task lives") {
-        Event::Offline(page) => Some(page.to_vec()),
-        Event::Online => None,
+        Command::Event(Event::Offline(page)) => Some(page.to_vec()),
+        Command::Event(Event::Online) => None,
         other => panic!("{other:?}"),
     }
 }

@@ -9,7 +9,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 struct Stage {
     temporary: Temporary,
-    events: UnboundedReceiver<Event>,
+    events: UnboundedReceiver<Command>,
     changes: UnboundedReceiver<Change>,
     config_files: watch::Sender<Vec<PathBuf>>,
     touches: u64,

@@ -25,7 +25,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "Requests under way finish when the app is taken offline; at `shutdownTimeLimit` it is \
              killed.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::half-sent bodies and a waiting request finish after app_offline.htm",
+            "parity::an app that does not end is killed at shutdownTimeLimit",
+        ],
     },
     Entry {
         number: 74,
@@ -47,7 +50,7 @@ pub(super) const ENTRIES: &[Entry] = &[
              runtimeconfig.json lifts it, which a warning says where web.config asks for more; the rest is \
              the same",
         ),
-        proven_by: &[],
+        proven_by: &["parity::path, query, folders and limits as the app sees them"],
     },
     Entry {
         number: 76,
@@ -55,7 +58,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "StartupStress",
         behaviour: "A hundred first requests at once are all answered 200.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a hundred first requests at once"],
     },
     Entry {
         number: 77,
@@ -63,7 +66,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ClientDisconnectStress",
         behaviour: "As 45.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a hundred clients vanish within their uploads"],
     },
     Entry {
         number: 78,
@@ -71,7 +74,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ClosesConnectionOnServerAbort",
         behaviour: "As 14.",
         verdict: Different("as 14"),
-        proven_by: &[],
+        proven_by: &["parity::an app that aborts its connection is 502"],
     },
     Entry {
         number: 79,
@@ -80,7 +83,12 @@ pub(super) const ENTRIES: &[Entry] = &[
              AppOfflineDropped_CanRemoveAppOfflineAfterAdding, AppOfflineAddedAndRemovedStress",
         behaviour: "As 5 to 10.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::offline while the start fails",
+            "parity::offline and back, twice",
+            "parity::offline and back before the first start",
+            "parity::offline five times under load",
+        ],
     },
     Entry {
         number: 80,
@@ -98,7 +106,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "",
         behaviour: "Earlier forms of 1 to 4, 30 to 44 and 66.",
         verdict: Different("as those"),
-        proven_by: &[],
+        proven_by: &[
+            "parity::a port of web.config is the one that the app listens on",
+            "parity::stdout and stderr go to a log with the name that IIS gives it",
+            "parity::two apps are two processes, whatever their hosting models",
+        ],
     },
     Entry {
         number: 82,
@@ -116,6 +128,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         verdict: NotApplicable(
             "there is one server and no handler DLL to choose; both names of the module are known",
         ),
-        proven_by: &[],
+        proven_by: &["parity::the name of the first module is known"],
     },
 ];

@@ -10,7 +10,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "CallingUseIISIntegrationMultipleTimesWorks",
         behaviour: "`UseIISIntegration` twice pairs once.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::UseIISIntegration twice pairs once"],
     },
     Entry {
         number: 118,
@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "every start has a token; an app that was started without a server is on its own, and served as \
              the SDK does",
         ),
-        proven_by: &[],
+        proven_by: &["parity::without a server the app is on its own"],
     },
     Entry {
         number: 119,
@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MiddlewareRejectsRequestIfTokenHeaderIsMissing",
         behaviour: "A request past the server, without the token, is 400.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::past the server nobody is served"],
     },
     Entry {
         number: 120,
@@ -37,7 +37,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MiddlewareShutsdownGivenANCMShutdown",
         behaviour: "The shutdown message with the token is 202 and ends the app, below a path base too.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
     },
     Entry {
         number: 121,
@@ -45,7 +45,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MiddlewareIgnoresShutdownGivenWrongMethod",
         behaviour: "By another method it is a request like any other.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
     },
     Entry {
         number: 122,
@@ -53,7 +53,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MiddlewareIgnoresShutdownGivenWrongPath",
         behaviour: "At another path too.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
     },
     Entry {
         number: 123,
@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MiddlewareIgnoresShutdownGivenWrongEvent",
         behaviour: "With another event too.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
     },
     Entry {
         number: 124,
@@ -69,7 +69,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "UrlDelayRegisteredAndPreferHostingUrlsSet",
         behaviour: "The port that the server tells wins over the app's own addresses.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the app listens on the told port alone", "builders::every builder"],
     },
     Entry {
         number: 125,
@@ -77,7 +77,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "PathBaseHiddenFromServer",
         behaviour: "The path base is no part of the address that the app listens on.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the app listens on the told port alone"],
     },
     Entry {
         number: 126,
@@ -85,7 +85,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "AddsUsePathBaseMiddlewareWhenPathBaseSpecified",
         behaviour: "The path base becomes `PathBase` of each request.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the path base becomes PathBase"],
     },
     Entry {
         number: 127,
@@ -96,7 +96,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "it is told `anonymous;` as IIS tells an app whose only scheme that is, so that the scheme is \
              not there",
         ),
-        proven_by: &[],
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
     },
     Entry {
         number: 128,
@@ -104,7 +104,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "OnlyAddAuthenticationHandlerIfForwardWindowsAuthentication",
         behaviour: "The scheme `Windows` is there only with Windows authentication.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
     },
     Entry {
         number: 129,
@@ -112,7 +112,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "DoesNotBlowUpWithoutAuth",
         behaviour: "Without authentication requests pass.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
     },
     Entry {
         number: 130,
@@ -123,7 +123,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "`--listen` takes an address as people write it; there is no host name in it, since there is \
              one site",
         ),
-        proven_by: &[],
+        proven_by: &["parity::addresses to listen on, as people write them"],
     },
     Entry {
         number: 131,
@@ -131,7 +131,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "",
         behaviour: "Names of `handlerSettings` in any case.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::handlerSettings in any case"],
     },
     Entry {
         number: 132,
@@ -147,7 +147,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "",
         behaviour: "`%VAR%` is expanded, in long strings too.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::variables arrive as web.config has them"],
     },
     Entry {
         number: 134,
@@ -155,7 +155,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "",
         behaviour: "A variable of the server's environment is read whole, set or not.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::variables arrive as web.config has them"],
     },
     Entry {
         number: 135,
@@ -163,6 +163,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "",
         behaviour: "Output is kept up to 30,000 characters.",
         verdict: Different("as 35"),
-        proven_by: &[],
+        proven_by: &["parity::of long output the last 30,000 characters are told"],
     },
 ];

@@ -1,7 +1,7 @@
 //! What of the ASP.NET Core Module's own functional tests holds here, entry by entry, and which trial proves it.
 //!
 //! The table is data: the suite `parity` sees that every entry has its trials and that they exist, and
-//! `docs/ancm-parity.md` is written from it. Nothing here starts anything.
+//! `docs/ancm-parity.md` is written from it. `site` hosts the app that most of the trials ask.
 
 mod front;
 mod integration;
@@ -9,9 +9,11 @@ mod managed;
 mod module;
 mod page;
 mod running;
+pub mod site;
 mod starting;
 
 pub use page::page;
+pub use site::{Hosting, SOON, Site};
 
 /// How an entry stands here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

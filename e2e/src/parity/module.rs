@@ -10,7 +10,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "BasicTest",
         behaviour: "One process, of the right program, and event 1001.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::one process, and event 1001"],
     },
     Entry {
         number: 85,
@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the app is told by SIGTERM, which every host on Linux knows, and not by an HTTP message, so \
              that 1006 has no status; the time limit and the kill are the same",
         ),
-        proven_by: &[],
+        proven_by: &["parity::an app may take its time within shutdownTimeLimit"],
     },
     Entry {
         number: 87,
@@ -37,7 +37,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ShutdownTimeLimitTest2, ShutdownTimeLimitTest3",
         behaviour: "With `shutdownTimeLimit` 0 the app is killed at once; event 1005.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a shutdownTimeLimit of 0 kills at once"],
     },
     Entry {
         number: 88,
@@ -45,7 +45,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ShutdownTimeLimitTest4",
         behaviour: "Whatever is first, the app's own end or `shutdownTimeLimit`.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::an app may take its time within shutdownTimeLimit",
+            "parity::an app that does not end is killed at shutdownTimeLimit",
+        ],
     },
     Entry {
         number: 89,
@@ -54,7 +57,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "While a slow app ends, every request is 503 with the page; when the page goes another \
              process answers.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::while a slow app ends every request gets the page"],
     },
     Entry {
         number: 90,
@@ -62,7 +65,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "StartupTimeLimitTest",
         behaviour: "An app that needs 3 s is served within `startupTimeLimit`, and is 502 beyond it.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::startupTimeLimit above and below what the app needs"],
     },
     Entry {
         number: 91,
@@ -70,7 +73,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RecycleApplicationAfterBackendProcessBeingKilled",
         behaviour: "After a kill the next request starts another process; event 1001.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a killed app is another process at the next request"],
     },
     Entry {
         number: 92,
@@ -78,7 +81,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RecycleApplicationAfterW3WPProcessBeingKilled",
         behaviour: "When the server is killed the app ends with it, and its files are free.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::a killed server takes its app along",
+            "lifecycle::no orphans after kill -9: dotnet X.dll",
+        ],
     },
     Entry {
         number: 93,
@@ -109,7 +115,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "`ASPNETCORE_IIS_HTTPAUTH` is always `anonymous;`, since nobody else lets people in yet, and \
              variables for apps of other builders stand beside IIS's; the README lists them all",
         ),
-        proven_by: &[],
+        proven_by: &["parity::a variable of web.config adds one variable, and the rest is as documented"],
     },
     Entry {
         number: 96,
@@ -118,7 +124,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "`App_Offline.Htm` takes the app offline, renaming it away brings another process; files \
              can be deleted meanwhile.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::offline in odd case and by renaming",
+            "offline::the case of its name does not matter, and renaming it away ends it",
+        ],
     },
     Entry {
         number: 97,
@@ -129,7 +138,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "rules of `rewrite` are not honoured yet, which a warning at every start says with the place of \
              each; the rest does not depend on how a request came",
         ),
-        proven_by: &[],
+        proven_by: &["parity::offline and back, twice"],
     },
     Entry {
         number: 98,
@@ -137,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "PostMethodTest",
         behaviour: "A form that is posted, short and long, comes back.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a form comes back, short and long"],
     },
     Entry {
         number: 99,
@@ -149,7 +158,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "`httpErrors` is not honoured yet, which a warning says, and the pages are the server's own, \
              without a link to Microsoft's pages",
         ),
-        proven_by: &[],
+        proven_by: &["parity::disableStartUpErrorPage makes it 502.3"],
     },
     Entry {
         number: 100,
@@ -168,7 +177,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RequestTimeoutTest",
         behaviour: "A request that takes 65 s is 200 with `requestTimeout` of 2 min, and 502 with 1 min.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::requestTimeout above and below what the app needs"],
     },
     Entry {
         number: 102,
@@ -176,7 +185,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "V21_RequestTimeoutTest",
         behaviour: "The same in seconds.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::requestTimeout above and below what the app needs"],
     },
     Entry {
         number: 103,
@@ -188,7 +197,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "no file is locked here, so that nothing needs to be released; a log that is deleted comes \
              again with the next start, as on IIS",
         ),
-        proven_by: &[],
+        proven_by: &["parity::the folder of the log is made, and a blocked one is event 1004"],
     },
     Entry {
         number: 104,
@@ -196,7 +205,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ProcessPathAndArgumentsTest",
         behaviour: "`dotnet.exe` and `./X.dll`, `dotnet` and `.\\X.dll`, `%systemdrive%` in both.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::every way to write processPath and arguments"],
     },
     Entry {
         number: 105,
@@ -205,7 +214,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "`MS-ASPNETCORE-WINAUTHTOKEN` is absent for anonymous requests, and there with Windows \
              authentication.",
         verdict: Different("it is never there: a Windows token cannot be on Linux"),
-        proven_by: &[],
+        proven_by: &["parity::no Windows token reaches the app"],
     },
     Entry {
         number: 106,
@@ -216,7 +225,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "`urlCompression` is not honoured yet, which a warning says; what the app compresses passes as \
              it is",
         ),
-        proven_by: &[],
+        proven_by: &["parity::what the app compresses passes, and urlCompression is told as not honoured"],
     },
     Entry {
         number: 107,
@@ -224,7 +233,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "CachingTest",
         behaviour: "The app's response caching works: the same answer until it expires.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the app's response caching works"],
     },
     Entry {
         number: 108,
@@ -232,7 +241,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "SendHTTPSRequestTest",
         behaviour: "http and https bindings both work.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::http and https both lead to the app"],
     },
     Entry {
         number: 114,

@@ -13,7 +13,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the number in the name is the app's process and not the server's, so that it can be found in \
              `ps` and in the event lines; lines end as the app ends them",
         ),
-        proven_by: &[],
+        proven_by: &["parity::stdout and stderr go to a log with the name that IIS gives it"],
     },
     Entry {
         number: 31,
@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "CheckStdoutErrLoggingToFile",
         behaviour: "stderr goes to the same file.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::stdout and stderr go to a log with the name that IIS gives it"],
     },
     Entry {
         number: 32,
@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "InvalidFilePathForLogs_ServerStillRuns",
         behaviour: "With a log file that cannot be made the app is served all the same.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a log that cannot be made stops nobody"],
     },
     Entry {
         number: 33,
@@ -37,7 +37,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "CaptureLogsForOutOfProcessWhenProcessFailsToStart",
         behaviour: "What the app printed before its start failed stands in the event.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::what the app printed before its start failed is told"],
     },
     Entry {
         number: 34,
@@ -45,7 +45,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "DisableRedirectionNoLogs",
         behaviour: "With `enableOutOfProcessConsoleRedirection` false the event has no output.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::without redirection nothing of the output is told"],
     },
     Entry {
         number: 35,
@@ -53,7 +53,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "CaptureLogsForOutOfProcessWhenProcessFailsToStart30KbMax",
         behaviour: "Of long output 30,000 characters are kept.",
         verdict: Different("the last 30,000 and not the first, since the reason stands at the end"),
-        proven_by: &[],
+        proven_by: &["parity::of long output the last 30,000 characters are told"],
     },
     Entry {
         number: 36,
@@ -67,7 +67,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the trace file holds the server's own event lines, since there is no DLL to trace; `eventlog` \
              is where those go anyhow",
         ),
-        proven_by: &[],
+        proven_by: &["parity::a log keeps UTF-8, and there is one for each start"],
     },
     Entry {
         number: 37,
@@ -77,7 +77,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verdict: Different(
             "one server serves one app for now, so that two apps are two servers, each with its path base",
         ),
-        proven_by: &[],
+        proven_by: &["parity::two apps are two processes, whatever their hosting models"],
     },
     Entry {
         number: 38,
@@ -87,7 +87,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verdict: Different(
             "both are served: every app has a process of its own, so that there is nothing to mix",
         ),
-        proven_by: &[],
+        proven_by: &["parity::two apps are two processes, whatever their hosting models"],
     },
     Entry {
         number: 39,
@@ -95,7 +95,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "FailsAndLogsWhenRunningTwoInProcessApps",
         behaviour: "Two `inprocess` apps in one pool are 500.35.",
         verdict: Different("both are served: every app has a process of its own"),
-        proven_by: &[],
+        proven_by: &["parity::two apps are two processes, whatever their hosting models"],
     },
     Entry {
         number: 40,
@@ -103,7 +103,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "HttpsNoClientCert_NoClientCert",
         behaviour: "Over https without a client certificate the app sees none.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::https without a client certificate"],
     },
     Entry {
         number: 41,
@@ -123,7 +123,9 @@ pub(super) const ENTRIES: &[Entry] = &[
              start names the section, the app lets people in itself, and what the client sends as \
              `Authorization` reaches it",
         ),
-        proven_by: &[],
+        proven_by: &[
+            "parity::authentication of web.config is told as not honoured, and Authorization reaches the app",
+        ],
     },
     Entry {
         number: 43,
@@ -135,7 +137,10 @@ pub(super) const ENTRIES: &[Entry] = &[
              authentication in front of the app comes with a later version, and a warning at every start \
              says so",
         ),
-        proven_by: &[],
+        proven_by: &[
+            "parity::authentication of web.config is told as not honoured, and Authorization reaches the app",
+            "parity::no Windows token reaches the app",
+        ],
     },
     Entry {
         number: 44,
@@ -144,7 +149,7 @@ pub(super) const ENTRIES: &[Entry] = &[
              MultipleRequestHandlers, DoesNotCrashWhenNoVersionsAvailable",
         behaviour: "`handlerVersion` and folders of versions choose the handler DLL.",
         verdict: NotApplicable("there is one server and no handler DLL to choose"),
-        proven_by: &[],
+        proven_by: &["parity::handlerVersion changes nothing"],
     },
     Entry {
         number: 45,
@@ -152,7 +157,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ClientDisconnectStress",
         behaviour: "A hundred clients vanish in the middle of an upload; the server goes on.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a hundred clients vanish within their uploads"],
     },
     Entry {
         number: 46,
@@ -194,7 +199,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verdict: Different(
             "one server serves one app for now, so that two apps are two servers, each with its path base",
         ),
-        proven_by: &[],
+        proven_by: &["parity::ten apps that are started at once all answer"],
     },
     Entry {
         number: 51,
@@ -206,7 +211,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "NTLM and Negotiate come with a later version; anonymous requests and the app's own 401 and 403 \
              pass as they are, and what IIS would do to them is told as not honoured",
         ),
-        proven_by: &[],
+        proven_by: &["parity::the app's own 401 and 403 pass without a challenge of ours"],
     },
     Entry {
         number: 52,
@@ -216,7 +221,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "A request with a body cannot be upgraded, one without can; headers and cookies come \
              with the 101; data goes both ways.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::a WebSocket is opened with headers and cookies, and echoes",
+            "parity::a request with a body is no upgrade",
+        ],
     },
     Entry {
         number: 53,
@@ -227,7 +235,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the server does not start and says where the mistake is; a mistake that is made while the app \
              runs leaves the old app running, and is told",
         ),
-        proven_by: &[],
+        proven_by: &["parity::mistakes in web.config are told before anything listens"],
     },
     Entry {
         number: 54,
@@ -239,7 +247,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the server does not start; it names file, line, column and what to write instead, for all \
              mistakes at once",
         ),
-        proven_by: &[],
+        proven_by: &["parity::mistakes in web.config are told before anything listens"],
     },
     Entry {
         number: 55,
@@ -249,6 +257,9 @@ pub(super) const ENTRIES: &[Entry] = &[
              DoesNotStartIfDisabled",
         behaviour: "`processPath` and `arguments` in the many ways that people write them.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::every way to write processPath and arguments",
+            "parity::a program that is not there is 502.5",
+        ],
     },
 ];

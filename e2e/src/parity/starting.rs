@@ -10,7 +10,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "EnvVarInWebConfig_Valid",
         behaviour: "`ASPNETCORE_PORT` of web.config is the port that the app listens on.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a port of web.config is the one that the app listens on"],
     },
     Entry {
         number: 2,
@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the range begins at 10000 too, but ends where this system's own range of drawn ports begins, \
              and not at 48000",
         ),
-        proven_by: &[],
+        proven_by: &["parity::an empty port is a drawn one"],
     },
     Entry {
         number: 3,
@@ -32,7 +32,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "48001 to 65535 are taken: the upper end on IIS only keeps clear of the ports that Windows \
              draws",
         ),
-        proven_by: &[],
+        proven_by: &["parity::a port that no app may have is 502.5"],
     },
     Entry {
         number: 4,
@@ -40,7 +40,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ShutdownMultipleTimesWorks",
         behaviour: "An app that ends itself is started again by the next request, each time.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::an app that ends itself is there again, twice"],
     },
     Entry {
         number: 5,
@@ -49,7 +49,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "With app_offline.htm there before the first request, every request is answered 503 with \
              its bytes.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::offline before the first request",
+            "offline::there before the first request: nothing is started",
+        ],
     },
     Entry {
         number: 6,
@@ -57,7 +60,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "LockedAppOfflineDroppedWhileSiteIsDown_SiteReturns503_OutOfProcess",
         behaviour: "An app_offline.htm that cannot be read is answered 503 with an empty body.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::an unreadable app_offline.htm before the first request",
+            "offline::what cannot be read is an empty page",
+        ],
     },
     Entry {
         number: 7,
@@ -66,7 +72,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "A program that does not exist is 502.5; app_offline.htm dropped then is shown all the \
              same.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::offline while the start fails"],
     },
     Entry {
         number: 8,
@@ -74,7 +80,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "AppOfflineDroppedWhileSiteRunning_SiteShutsDown_OutOfProcess",
         behaviour: "Running, offline, back, running, offline again.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::offline and back, twice"],
     },
     Entry {
         number: 9,
@@ -82,7 +88,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "AppOfflineDropped_CanRemoveAppOfflineAfterAddingAndSiteWorks_OutOfProcess",
         behaviour: "app_offline.htm that was added and removed before the first start changes nothing.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::offline and back before the first start"],
     },
     Entry {
         number: 10,
@@ -90,7 +96,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "AppOfflineAddedAndRemovedStress_OutOfProcess",
         behaviour: "Five times on and off under load: only 200 and 503, no broken connection.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::offline five times under load",
+            "offline::twenty times on and off under load: 200 and 503, nothing else",
+        ],
     },
     Entry {
         number: 11,
@@ -129,7 +138,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "502.3 with a sentence and a request number; 0x80072f78 is a number of WinHTTP, which is not \
              here",
         ),
-        proven_by: &[],
+        proven_by: &["parity::an app that aborts its connection is 502"],
     },
     Entry {
         number: 15,
@@ -162,7 +171,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "IncludesAdditionalErrorPageTextOutOfProcessHandlerLoadFailure_CorrectString",
         behaviour: "A `handlerVersion` that is not installed is 500.0.",
         verdict: NotApplicable("there is one server and no handler DLL to choose"),
-        proven_by: &[],
+        proven_by: &["parity::handlerVersion changes nothing"],
     },
     Entry {
         number: 19,
@@ -170,7 +179,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "GetLongEnvironmentVariable_OutOfProcess",
         behaviour: "A value of more than 300 characters arrives whole.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::variables arrive as web.config has them"],
     },
     Entry {
         number: 20,
@@ -178,7 +187,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "AuthHeaderEnvironmentVariableRemoved_OutOfProcess",
         behaviour: "`ASPNETCORE_IIS_HTTPAUTH` of web.config is overwritten.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::variables arrive as web.config has them",
+            "serve::web.config cannot override the pairing",
+        ],
     },
     Entry {
         number: 21,
@@ -186,7 +198,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "WebConfigOverridesGlobalEnvironmentVariables_OutOfProcess",
         behaviour: "A variable of web.config beats one of the server's environment.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::variables arrive as web.config has them"],
     },
     Entry {
         number: 22,
@@ -195,7 +207,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "`ASPNETCORE_HOSTINGSTARTUPASSEMBLIES` of the server gets \
              `Microsoft.AspNetCore.Server.IISIntegration` appended.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::hosting startups are appended, or left as web.config has them"],
     },
     Entry {
         number: 23,
@@ -203,7 +215,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "WebConfigOverridesHostingStartup_OutOfProcess",
         behaviour: "`ASPNETCORE_HOSTINGSTARTUPASSEMBLIES` of web.config is left as it is.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::hosting startups are appended, or left as web.config has them"],
     },
     Entry {
         number: 24,
@@ -211,7 +223,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "WebConfigExpandsVariables_OutOfProcess",
         behaviour: "`%TestVariable%` in a value is expanded from the server's environment.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::variables arrive as web.config has them"],
     },
     Entry {
         number: 25,
@@ -228,7 +240,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "`ASPNETCORE_ANCM_HTTPS_PORT` of web.config is kept, and `ASPNETCORE_HTTPS_PORT` is not \
              set.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the https port is told, unless web.config or several addresses say otherwise"],
     },
     Entry {
         number: 27,
@@ -236,7 +248,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "HttpsRedirectionWorksIn30AndNot22",
         behaviour: "With one https binding `UseHttpsRedirection` answers 307 to it.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &[
+            "parity::UseHttpsRedirection leads to the https address",
+            "https::UseHttpsRedirection leads to the https address",
+        ],
     },
     Entry {
         number: 28,
@@ -244,7 +259,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "MultipleHttpsPortsProduceNoEnvVar",
         behaviour: "With two https ports `ASPNETCORE_ANCM_HTTPS_PORT` is absent.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the https port is told, unless web.config or several addresses say otherwise"],
     },
     Entry {
         number: 29,
@@ -253,6 +268,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "With `forwardResponseConnectionHeader` the app's `Connection: close` reaches the \
              client.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::forwardResponseConnectionHeader passes Connection: close on"],
     },
 ];

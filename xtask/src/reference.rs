@@ -7,6 +7,7 @@ use crate::command::{self, Call};
 /// Names of the pages as files of `docs/`, and what prints each.
 const PAGES: &[(&str, &[&str])] = &[
     ("web-config", &["--package", "falconer", "--", "__docs", "web-config"]),
+    ("configuration", &["--package", "falconer", "--", "__docs", "configuration"]),
     ("errors", &["--package", "falconer", "--", "__docs", "errors"]),
     ("ancm-parity", &["--package", "e2e", "--bin", "parity-page"]),
 ];

@@ -70,14 +70,7 @@ async fn serve(
     }
     let wires = Wires::new(threads);
     let drain_timeout = plan.drain_timeout;
-    let site = Site {
-        path_base: plan.app.path_base.clone(),
-        limits: plan.limits.clone(),
-        forward_connection_header: plan.app.forward_response_connection_header,
-        disable_start_up_error_page: plan.app.disable_start_up_error_page,
-        development: is_development(&plan, &inherited),
-        access_log: voice.writer.map(Writer::log),
-    };
+    let site = Site::of(&plan, is_development(&plan, &inherited), voice.writer.map(Writer::log));
     let setup = AppSetup {
         plan: plan.app,
         inherited,

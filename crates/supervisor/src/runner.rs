@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::app::{self, App};
-use crate::event::{Cause, Effect, Event, Evidence, WorkerEvent};
+use crate::event::{Effect, Event, Evidence, RecycleCause, WorkerEvent};
 use crate::face::{Address, ServingWorker, WorkerId};
 use crate::gate::Gate;
 use crate::lease::{AppHandle, Publisher};
@@ -32,6 +32,9 @@ use crate::worker::Worker;
 /// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
 /// answered with what went wrong (502.5) and not with the end of patience (503).
 const VERDICT: Duration = Duration::from_secs(1);
+
+/// How often to look what requests use of the workers.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Everything that one app needs to run.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ pub enum Change {
 /// The server's hold on one app.
 #[derive(Debug)]
 pub struct AppControl {
-    commands: UnboundedSender<Event>,
+    commands: UnboundedSender<Command>,
     over: watch::Receiver<bool>,
 }
 
@@ -77,20 +80,28 @@ impl AppControl {
     /// within `shutdownTimeLimit`. Returns when nothing of the app is left.
     pub async fn stop(&self, drain_until: Instant) {
         // A runner that is gone has nothing left to stop.
-        let _ = self.commands.send(Event::Stop { drain_until });
+        let _ = self.commands.send(Command::Event(Event::Stop { drain_until }));
         let _ = self.over.clone().wait_for(|over| *over).await;
     }
 
     /// Replaces every worker by one that follows this plan, with overlap unless the plan forbids it.
-    pub fn recycle(&self, cause: Cause, plan: AppPlan) {
+    pub fn recycle(&self, cause: RecycleCause, plan: AppPlan) {
         // A runner that is gone has nothing left to recycle.
-        let _ = self.commands.send(Event::Recycle { cause, plan: Box::new(plan) });
+        let _ = self.commands.send(Command::Recycle(cause, Box::new(plan)));
     }
 
     /// Kills every process at once; [`AppControl::stop`] still tells when they are gone.
     pub fn stop_now(&self) {
-        let _ = self.commands.send(Event::StopNow);
+        let _ = self.commands.send(Command::Event(Event::StopNow));
     }
+}
+
+/// What the runner is told from outside its processes and its requests.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Event(Event),
+    /// Another plan, or the same once more.
+    Recycle(RecycleCause, Box<AppPlan>),
 }
 
 /// Starts to look after one app. Must be called inside the control runtime.
@@ -110,7 +121,7 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     let patience = setup.plan.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
     let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
     let runner = Runner {
-        app: App::new(Settings::of(&setup.plan)),
+        app: App::new(Settings::of(&setup.plan, setup.drain_timeout)),
         setup,
         launcher,
         processes: HashMap::new(),
@@ -119,7 +130,9 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
         gate_empty: requests,
         process,
     };
-    tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy }));
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy, looks }));
     (handle, AppControl { commands, over })
 }
 
@@ -138,7 +151,8 @@ struct Runner {
 #[derive(Debug)]
 struct Inboxes {
     from_process: UnboundedReceiver<(WorkerId, ProcessEvent)>,
-    from_control: UnboundedReceiver<Event>,
+    from_control: UnboundedReceiver<Command>,
+    looks: tokio::time::Interval,
     from_proxy: UnboundedReceiver<ToSupervisor>,
 }
 
@@ -164,13 +178,15 @@ impl Inboxes {
         tokio::select! {
             biased;
             Some((worker, event)) = self.from_process.recv() => Inbox::Process(worker, event),
-            Some(event) = self.from_control.recv() => Inbox::Event(event),
+            Some(command) = self.from_control.recv() => Inbox::Command(command),
             Some(message) = self.from_proxy.recv() => Inbox::Event(match message {
                 ToSupervisor::Wake { seen } => Event::Wake { seen },
                 ToSupervisor::GateEmpty(worker) => Event::GateEmpty(worker),
                 ToSupervisor::Suspect(worker, why) => Event::Suspect(worker, why),
-                ToSupervisor::More | ToSupervisor::Warmed(..) => Event::Tick,
+                ToSupervisor::More => Event::More,
+                ToSupervisor::Warmed(worker, result) => Event::Warmed(worker, result),
             }),
+            _ = self.looks.tick() => Inbox::Look,
             () = tick => Inbox::Event(Event::Tick),
         }
     }
@@ -179,7 +195,9 @@ impl Inboxes {
 #[derive(Debug)]
 enum Inbox {
     Process(WorkerId, ProcessEvent),
+    Command(Command),
     Event(Event),
+    Look,
 }
 
 impl Runner {
@@ -191,8 +209,24 @@ impl Runner {
                     let event = self.translate(worker, event);
                     self.step(Event::Worker(worker, event));
                 }
-                Inbox::Event(event) => self.step(event),
+                Inbox::Command(Command::Event(event)) | Inbox::Event(event) => self.step(event),
+                Inbox::Command(Command::Recycle(cause, plan)) => self.recycle(cause, *plan),
+                Inbox::Look => self.look(),
             }
+        }
+    }
+
+    fn recycle(&mut self, cause: RecycleCause, plan: AppPlan) {
+        let changed = plan != self.setup.plan;
+        self.setup.plan = plan;
+        let settings = || Box::new(Settings::of(&self.setup.plan, self.setup.drain_timeout));
+        let settings = changed.then(settings);
+        self.step(Event::Recycle { cause, settings });
+    }
+
+    fn look(&mut self) {
+        if self.app.workers().iter().any(|worker| worker.serving().is_some()) {
+            self.step(Event::Look);
         }
     }
 
@@ -210,6 +244,7 @@ impl Runner {
     }
 
     fn publish(&self) {
+        self.publisher.allow_more(self.app.more());
         let face = self.app.face();
         if !face.is_same(&self.publisher.face()) {
             self.publisher.publish(face);
@@ -230,7 +265,10 @@ impl Runner {
                 }
             }
             // A proxy or an operator that is gone needs no message.
-            Effect::Tell(message) => {
+            Effect::Tell(message @ ToProxy::Warm { .. }) => {
+                let _ = self.setup.to_proxy.first().map(|thread| thread.send(message));
+            }
+            Effect::Tell(message @ ToProxy::EndTunnels { .. }) => {
                 for thread in &self.setup.to_proxy {
                     let _ = thread.send(message.clone());
                 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::Event;
 use crate::process::offline::{Ears, Folder, Sight};
+use crate::runner::Command;
 
 /// How often to look while the file is there, and where its arrival is not heard of. IIS looks no more often either.
 const LOOK: Duration = Duration::from_millis(200);
@@ -42,7 +43,7 @@ impl Triggers {
     }
 
     /// Tells what changes from here on, until nobody listens.
-    pub(crate) async fn watch(mut self, events: UnboundedSender<Event>) {
+    pub(crate) async fn watch(mut self, events: UnboundedSender<Command>) {
         while !events.is_closed() {
             let thoroughly = self.wait().await;
             let before = self.page();
@@ -65,7 +66,7 @@ impl Triggers {
                 None => Event::Online,
             };
             // Whoever is gone needs no news.
-            let _ = events.send(event);
+            let _ = events.send(Command::Event(event));
         }
     }
 

@@ -9,17 +9,17 @@ use crate::process::offline::tests::Temporary;
 /// Far more than any look takes; with paused time it costs nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn start(triggers: Triggers) -> UnboundedReceiver<Event> {
+fn start(triggers: Triggers) -> UnboundedReceiver<Command> {
     let (events, happened) = unbounded_channel();
     tokio::spawn(triggers.watch(events));
     happened
 }
 
 /// The page of the next event; none when it says that the app is online.
-async fn next(events: &mut UnboundedReceiver<Event>) -> Option<Vec<u8>> {
+async fn next(events: &mut UnboundedReceiver<Command>) -> Option<Vec<u8>> {
     match timeout(PATIENCE, events.recv()).await.expect("it is noticed").expect("the task lives") {
-        Event::Offline(page) => Some(page.to_vec()),
-        Event::Online => None,
+        Command::Event(Event::Offline(page)) => Some(page.to_vec()),
+        Command::Event(Event::Online) => None,
         other => panic!("{other:?}"),
     }
 }

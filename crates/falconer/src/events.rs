@@ -28,6 +28,8 @@ events! {
     ACCESS_LOG_FAILS = 2106, Warning, "Make room on the disk, or read the pipe.";
     /// The access log is written again.
     ACCESS_LOG_RECOVERS = 2107, Information, "Nothing; a line in the log says how many are missing.";
+    /// The file for an app's event lines (`debugFile`) cannot be written; the app runs on.
+    EVENT_LOG_FAILS = 2110, Warning, "See the reason in the line: the path, its permissions, or what stands there.";
 }
 
 #[cfg(test)]

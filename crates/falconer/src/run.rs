@@ -10,9 +10,10 @@ use supervisor::process::Spawner;
 use supervisor::{AppControl, AppEvent, AppSetup, Level};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::cli::print::{Format, Printer};
+use crate::cli::print::{self, Format, Printer};
 use crate::events::{ACCESS_LOG_FAILS, COUNTED, LISTENING, NO_RELOAD, STOPPED, STOPPING};
 use crate::observe::access_log::{Target, Writer};
+use crate::observe::event_log::EventLog;
 use crate::signals::{Signals, Told};
 
 /// How the server speaks.
@@ -36,10 +37,13 @@ pub(crate) fn run(
     output: Output,
 ) -> io::Result<()> {
     let spawner = Spawner::start()?;
-    let printer = Printer::start(output.format)?;
+    let journal = inherited.iter().find(|(name, _)| name == "JOURNAL_STREAM");
+    let printer =
+        Printer::start(output.format, journal.is_some_and(|(_, stream)| print::is_journal(stream)))?;
     let (events, happened) = unbounded_channel();
+    let log = plan.app.debug_log.as_ref().map(|log| EventLog::start(log, events.clone()));
     let writer = output.access_log.map(|target| Writer::start(target, events.clone())).transpose()?;
-    let voice = Voice { printer: &printer, writer: writer.as_ref() };
+    let voice = Voice { printer: &printer, writer: writer.as_ref(), log: log.as_ref() };
     // The control side: one thread, this one.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(plan, inherited, bound, (spawner, threads), (voice, events, happened)))?;
@@ -49,6 +53,9 @@ pub(crate) fn run(
             Level::Warning,
             "the end of the access log is lost: its reader is too slow",
         );
+    }
+    if let Some(log) = log {
+        log.finish();
     }
     printer.finish();
     Ok(())
@@ -108,9 +115,18 @@ fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
 struct Voice<'a> {
     printer: &'a Printer,
     writer: Option<&'a Writer>,
+    log: Option<&'a EventLog>,
 }
 
 impl Voice<'_> {
+    /// Something happened to the app.
+    fn event(self, event: &AppEvent) {
+        self.printer.event(event);
+        if let Some(log) = self.log {
+            log.write(event);
+        }
+    }
+
     async fn count(self, proxy: &Proxy) {
         self.tell_sums(proxy.totals().await);
     }
@@ -139,7 +155,7 @@ async fn until_told(
                     return;
                 }
             },
-            Some(event) = happened.recv() => printer.event(&event),
+            Some(event) = happened.recv() => voice.event(&event),
         }
     }
 }
@@ -174,11 +190,11 @@ async fn stop(
                     control.stop_now();
                 }
             },
-            Some(event) = happened.recv() => printer.event(&event),
+            Some(event) = happened.recv() => voice.event(&event),
         }
     };
     while let Ok(event) = happened.try_recv() {
-        printer.event(&event);
+        voice.event(&event);
     }
     voice.tell_sums(totals);
     let Totals { exchanges, cut, .. } = totals;

@@ -26,7 +26,7 @@ use crate::process::environ::{self, Computed};
 use crate::process::ownership::KeptListeners;
 use crate::process::{self, Exit, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
-use crate::triggers::Triggers;
+use crate::triggers::{Listeners, Triggers};
 use crate::worker::Worker;
 
 /// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
@@ -73,6 +73,8 @@ pub enum Change {
 pub struct AppControl {
     commands: UnboundedSender<Command>,
     over: watch::Receiver<bool>,
+    /// What the current plan comes from, for who watches the disk.
+    config_files: watch::Sender<Vec<PathBuf>>,
 }
 
 impl AppControl {
@@ -86,6 +88,7 @@ impl AppControl {
 
     /// Replaces every worker by one that follows this plan, with overlap unless the plan forbids it.
     pub fn recycle(&self, cause: RecycleCause, plan: AppPlan) {
+        self.config_files.send_replace(plan.config_files.clone());
         // A runner that is gone has nothing left to recycle.
         let _ = self.commands.send(Command::Recycle(cause, Box::new(plan)));
     }
@@ -106,10 +109,12 @@ pub(crate) enum Command {
 
 /// Starts to look after one app. Must be called inside the control runtime.
 pub fn start_app(setup: AppSetup, spawner: Spawner) -> (AppHandle, AppControl) {
-    let triggers = Triggers::begin(setup.plan.folder.clone());
+    let triggers = Triggers::begin(setup.plan.folder.clone(), &setup.plan.config_files);
     let first = triggers.page().map_or(Event::Tick, Event::Offline);
+    let changes = setup.changes.clone();
     let (handle, control) = start_with(setup, Launcher::Spawner(spawner), first);
-    tokio::spawn(triggers.watch(control.commands.clone()));
+    let listeners = Listeners { events: control.commands.clone(), changes };
+    tokio::spawn(triggers.watch(listeners, control.config_files.subscribe()));
     (handle, control)
 }
 
@@ -118,6 +123,7 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     let (process, from_process) = unbounded_channel();
     let (commands, from_control) = unbounded_channel();
     let (ended, over) = watch::channel(false);
+    let config_files = watch::Sender::new(setup.plan.config_files.clone());
     let patience = setup.plan.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
     let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
     let runner = Runner {
@@ -133,7 +139,7 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy, looks }));
-    (handle, AppControl { commands, over })
+    (handle, AppControl { commands, over, config_files })
 }
 
 #[derive(Debug)]

@@ -36,6 +36,13 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     variable("PATH")?.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
 
+/// A Chromium: `FALCONER_BROWSER`, or one of its names on PATH.
+#[must_use]
+pub fn browser() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    variable("FALCONER_BROWSER").map(PathBuf::from).or_else(|| names.iter().find_map(|name| on_path(name)))
+}
+
 /// The profile's folder of the target directory: this test runs from the `deps` below it.
 fn profile_folder() -> Outcome<PathBuf> {
     let own = std::env::current_exe()?;

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::outcome::{Context, Failure, Outcome};
 use crate::process;
+use crate::puppet::hex::Hash;
 
 /// A variable of this process; none when it is unset or empty.
 #[expect(clippy::disallowed_methods, reason = "the tests read the environment here")]
@@ -34,6 +35,13 @@ pub fn number(name: &str) -> Option<u64> {
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
     variable("PATH")?.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+/// A Chromium: `FALCONER_BROWSER`, or one of its names on PATH.
+#[must_use]
+pub fn browser() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    variable("FALCONER_BROWSER").map(PathBuf::from).or_else(|| names.iter().find_map(|name| on_path(name)))
 }
 
 /// The profile's folder of the target directory: this test runs from the `deps` below it.
@@ -133,6 +141,25 @@ pub fn puppet() -> Outcome<PathBuf> {
     let binary = profile_folder()?.join("puppet");
     crate::ensure!(binary.is_file(), "{} is missing", binary.display());
     Ok(binary)
+}
+
+/// Where the publish of one of our own apps is kept, in the target folder; its name tells its source and SDK.
+///
+/// # Errors
+/// When the source cannot be read, or there is no .NET.
+pub fn built(source: &Path) -> Outcome<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(source)
+        .context(source.display())?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.sort();
+    let mut hash = Hash::default();
+    hash.update(process::text(&dotnet()?.root).as_bytes());
+    for file in files.iter().filter(|file| file.is_file()) {
+        hash.update(&std::fs::read(file)?);
+    }
+    let name = source.file_name().and_then(|name| name.to_str()).context("an app's name")?;
+    Ok(profile_folder()?.join("apps").join(format!("{name}-{:016x}", hash.value())))
 }
 
 /// The .NET runtime and the sample apps.

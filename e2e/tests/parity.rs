@@ -62,7 +62,5 @@ const TRIALS: &[&[Trial]] = &[
 fn main() -> ExitCode {
     let trials = TRIALS.iter().flat_map(|some| some.iter());
     let suite = trials.fold(Suite::new(), |suite, (name, run)| suite.needing(*name, &[Need::Sdk], run));
-    let code = table::TRIALS.iter().fold(suite, |suite, (name, run)| suite.test(*name, run)).run();
-    e2e::parity::site::forget();
-    code
+    table::TRIALS.iter().fold(suite, |suite, (name, run)| suite.test(*name, run)).run()
 }

@@ -1,7 +1,6 @@
-//! The C# app `parity`, published once for all trials of a binary and hosted by each as its web.config says.
+//! The C# app `parity`, hosted by each trial as its own web.config says.
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{seconds, wait_for};
@@ -10,17 +9,9 @@ use crate::folder::{Folder, escape};
 use crate::outcome::{Context, Failure, Outcome};
 use crate::response::Response;
 use crate::server::{Options, Server};
-use crate::temp::copy_tree;
 
 /// How long a trial waits for what the server does by itself, on a busy machine.
 pub const SOON: Duration = seconds(20);
-
-static PUBLISHED: Mutex<Option<Folder>> = Mutex::new(None);
-
-/// Removes what was published: the last thing that a test binary does.
-pub fn forget() {
-    *PUBLISHED.lock().unwrap_or_else(PoisonError::into_inner) = None;
-}
 
 /// A web.config for the app.
 #[derive(Debug, Clone)]
@@ -124,15 +115,7 @@ impl Hosting {
     /// # Errors
     /// When the SDK cannot publish the app.
     pub fn folder(&self) -> Outcome<Folder> {
-        let folder = Folder::empty()?;
-        let mut published = PUBLISHED.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = match published.take() {
-            Some(from) => from,
-            None => Folder::published("parity")?,
-        };
-        copy_tree(from.path(), folder.path())?;
-        *published = Some(from);
-        drop(published);
+        let folder = Folder::built("parity")?;
         folder.write("web.config", self.config())?;
         Ok(folder)
     }

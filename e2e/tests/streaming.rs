@@ -11,6 +11,9 @@ use e2e::server::serve_folder;
 use e2e::{Check, Client, Context as _, End, Need, Options, Outcome, Puppet, Record, Server, Suite};
 use e2e::{ensure, now, process, wait_for};
 
+#[path = "streaming/ends.rs"]
+mod ends;
+
 /// What a stream of any length may add to the server's memory.
 const GROWTH: u64 = 8 * 1024 * 1024;
 const MANY: u64 = 64 * 1024 * 1024;
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     let suite = checks
         .iter()
         .fold(Suite::new(), |suite, (name, check)| suite.served(name, Puppet::new(), &[], *check));
-    suite
+    let suite = suite
         .served("an upload by length keeps memory small", roomy(), &[], |server, record| {
             upload(server, record, false)
         })
@@ -42,8 +45,8 @@ fn main() -> ExitCode {
             upload(server, record, true)
         })
         .needing("RequestAborted fires in a .NET app within a second", &[Need::Dotnet], aborted)
-        .needing("server-sent events of a .NET app arrive one by one", &[Need::Dotnet], dotnet_events)
-        .run()
+        .needing("server-sent events of a .NET app arrive one by one", &[Need::Dotnet], dotnet_events);
+    ends::add(suite).run()
 }
 
 fn roomy() -> Puppet {

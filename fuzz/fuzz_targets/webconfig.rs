@@ -31,6 +31,14 @@ impl Files for OneFolder<'_> {
         Some(0o600)
     }
 
+    fn owner(&self, _: &Path) -> Option<u32> {
+        Some(0)
+    }
+
+    fn link(&self, _: &Path) -> Option<(PathBuf, u32)> {
+        None
+    }
+
     fn keeping(&self, _: &Path) -> Keeping {
         Keeping::Lasting
     }

@@ -4,7 +4,7 @@
 use crate::command::{self, Call};
 
 /// Names of the pages, as the binary knows them and as files of `docs/`.
-const PAGES: &[&str] = &["web-config", "errors"];
+const PAGES: &[&str] = &["web-config", "configuration", "errors"];
 
 /// Writes every page anew.
 pub(crate) fn write() -> Result<(), String> {

@@ -59,6 +59,9 @@ codes! {
     /// `--listen` does not name an address that can be listened on.
     BadListen = "bad-listen", Error,
         "Write `PORT`, `:PORT`, `ADDRESS:PORT`, `[IPv6]:PORT`, `localhost:PORT` or `*:PORT`.";
+    /// `--trusted-proxy` or `trustedProxies` names no network.
+    BadNetwork = "bad-network", Error,
+        "Write an address, or a range such as `10.0.0.0/8`.";
     /// `--path-base` is not a decoded absolute path.
     BadPathBase = "bad-path-base", Error,
         "Write it like `/shop`.";
@@ -68,7 +71,8 @@ codes! {
     /// `X.runtimeconfig.json` cannot be read, so the .NET host will not start the app.
     BadRuntimeconfig = "bad-runtimeconfig", Missing,
         "Publish again, or mend the JSON at the place that is named.";
-    /// The value of an attribute is outside what the IIS schema allows; IIS answers 500.19.
+    /// The value of an attribute is outside what the IIS schema allows, where IIS answers 500.19; or that of a setting
+    /// outside what `falconer.toml` allows.
     BadValue = "bad-value", Error,
         "Write a value of the range in the message.";
     /// A variable cannot be set like this: no name, no value, or an equals sign in the name.
@@ -78,6 +82,14 @@ codes! {
     /// above it (measured with .NET 10; IIS lifted that limit).
     BodyLimit = "body-limit", Warning,
         "Set `\"Microsoft.AspNetCore.Server.IISIntegration.ClearMaxRequestBodySize\": true` in `configProperties` of `X.runtimeconfig.json`, or raise Kestrel's `MaxRequestBodySize` in the app.";
+    /// The server's own configuration lies where deployments write. They must not decide whom the server trusts or
+    /// where it listens. Only a warning where it was not named: then it is not read.
+    ConfigInFolder = "config-in-folder", Error,
+        "Move the file to a folder that only the operator writes, such as `/etc/falconer`.";
+    /// The server runs as root, and others may write the file that it would obey, or a folder or symlink on the way to
+    /// it.
+    ConfigWritable = "config-writable", Error,
+        "Give it to root as the hint shows, or run the server as another user.";
     /// The app needs .NET and no `dotnet` is where it was looked for.
     DotnetNotFound = "dotnet-not-found", Missing,
         "Install the ASP.NET Core runtime, put `dotnet` in `PATH`, or set `DOTNET_ROOT`.";
@@ -113,6 +125,9 @@ codes! {
     /// Two `--listen` stand for the same address.
     ListenTwice = "listen-twice", Error,
         "Leave one of them out.";
+    /// The file is not TOML.
+    MalformedToml = "malformed-toml", Error,
+        "Mend the place that is named.";
     /// The file is not well-formed XML; IIS answers 500.19.
     MalformedXml = "malformed-xml", Error,
         "Mend the place that is named; a file that ends too soon was often cut off while it was copied.";
@@ -218,6 +233,9 @@ codes! {
     /// A section that IIS does not have.
     UnknownSection = "unknown-section", Warning,
         "Check its name.";
+    /// A setting that `falconer.toml` does not have, or in another table.
+    UnknownSetting = "unknown-setting", Error,
+        "Write the one that the hint names; [configuration.md](configuration.md) has them all.";
     /// `check --start`: the app answers requests that do not come through the server (slim and AOT apps, other
     /// programs).
     Unpaired = "unpaired", Warning,

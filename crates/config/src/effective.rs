@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::diagnostic::Place;
-use crate::input::Input;
+use crate::own::Own;
 use crate::plan::{LimitInfo, Limits, Origin, Plan};
 use crate::report::Spanned;
 use crate::resolve::Parts;
+use crate::settings;
 use crate::value::write_time_span;
 use crate::webconfig::AppSection;
 
@@ -64,15 +65,20 @@ impl From<Duration> for Amount {
 }
 
 /// Rows of the short table that say what runs and who reaches it.
-const APP: &[&str] = &["command", "folder", "path base", "listen", "certificate", "key", "port"];
+const APP: &[&str] = &["command", "folder", "path base", "listen", "certificate", "key", "client CA", "port"];
 
 /// Every value, in the order of reading.
-pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Effective> {
+pub(crate) fn table(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Effective> {
     let app = plan.origins.iter().filter(|(name, ..)| APP.contains(&name.as_str()));
     let mut all: Vec<Effective> =
         app.map(|(name, value, origin)| row(Group::App, name, (value.clone(), ""), origin.clone())).collect();
-    all.extend(settings(plan, parts, input));
-    all.extend(limits(plan, parts));
+    all.extend(settings(plan, parts));
+    all.extend(
+        settings::own(plan, own)
+            .into_iter()
+            .map(|one| row(Group::Settings, one.name, (one.value, one.unit), one.origin)),
+    );
+    all.extend(limits(plan, parts, own));
     all
 }
 
@@ -91,7 +97,7 @@ fn place<T>(value: &Option<Spanned<T>>) -> Option<&Place> {
     value.as_ref().map(|value| &value.place)
 }
 
-fn settings(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Effective> {
+fn settings(plan: &Plan, parts: &Parts) -> Vec<Effective> {
     let app = &plan.app;
     let log = app.stdout_log.as_ref().map(|log| log.folder.join(&log.prefix).display().to_string());
     let number = |value: u64| value.to_string();
@@ -124,23 +130,16 @@ fn settings(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Effective> {
     let origin =
         |written: Written| section.and_then(written).map_or(Origin::Default, |at| Origin::At(at.clone()));
     let rows = rows.into_iter().filter(|(_, value, ..)| !value.is_empty());
-    let mut all: Vec<Effective> = rows
-        .map(|(name, value, unit, written)| row(Group::Settings, name, (value, unit), origin(written)))
-        .collect();
-    let option =
-        |given: bool, name: &str| if given { Origin::At(Place::whole(name)) } else { Origin::Default };
-    let always = option(app.always_running, "--always-running");
-    all.push(row(Group::Settings, "always running", (app.always_running.to_string(), ""), always));
-    let drain = option(input.drain_timeout.is_some(), "--drain-timeout");
-    all.push(row(Group::Settings, "drain timeout", (number(plan.drain_timeout.as_secs()), "seconds"), drain));
-    all
+    rows.map(|(name, value, unit, written)| row(Group::Settings, name, (value, unit), origin(written)))
+        .collect()
 }
 
-fn limits(plan: &Plan, parts: &Parts) -> Vec<Effective> {
+fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Effective> {
     let timeout = parts.section().and_then(|section| section.request_timeout.as_ref());
     let origin = |info: &LimitInfo| match info.name {
         "body_bytes" => at(parts.config.body_bytes.as_ref()),
         "request_timeout" => at(timeout),
+        "total_timeout" => at(own.total_timeout.as_ref()),
         "connections" if plan.limits.connections != Limits::default().connections => Origin::Inferred,
         _ => Origin::Default,
     };

@@ -45,8 +45,14 @@ pub trait Files {
     /// Whatever the disk says.
     fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>>;
 
-    /// The permission bits of a file, symlinks followed; none when it is not there.
+    /// The permission bits of a file or folder, symlinks followed; none when it is not there.
     fn mode(&self, path: &Path) -> Option<u32>;
+
+    /// The user that a file or folder belongs to, symlinks followed; none when it is not there.
+    fn owner(&self, path: &Path) -> Option<u32>;
+
+    /// Where a symlink leads, as it says itself, and the user that it belongs to; none for all that is no symlink.
+    fn link(&self, path: &Path) -> Option<(PathBuf, u32)>;
 
     /// Whether what this process writes into a folder lasts; the folder may have yet to be made.
     fn keeping(&self, folder: &Path) -> Keeping;
@@ -64,18 +70,52 @@ pub trait Files {
 pub struct Input {
     /// The publish folder, absolute.
     pub folder: PathBuf,
+    /// `--config`, absolute.
+    pub config: Option<PathBuf>,
+    /// The working directory, absolute: its `falconer.toml` is read where `--config` names no other. None for neither.
+    pub working_folder: Option<PathBuf>,
+    /// Whether this process is root, who obeys no file that others may write.
+    pub is_root: bool,
     /// Every `--listen`, as written; empty for the default.
     pub listen: Vec<String>,
     /// `--tls-cert`, absolute.
     pub tls_cert: Option<PathBuf>,
     /// `--tls-key`, absolute.
     pub tls_key: Option<PathBuf>,
+    /// `--tls-client-ca`, absolute.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Every `--trusted-proxy`, as written.
+    pub trusted_proxies: Vec<String>,
+    /// `--private-network`.
+    pub private_network: bool,
+    /// `--site-root`, absolute.
+    pub site_root: Option<PathBuf>,
     /// `--path-base`, percent-decoded.
     pub path_base: Option<String>,
     /// Every `--env`, as `NAME=VALUE`.
     pub env: Vec<String>,
     /// `--always-running`.
     pub always_running: bool,
+    /// `--preload`.
+    pub preload: bool,
+    /// `--idle-timeout`; zero for never.
+    pub idle_timeout: Option<Duration>,
+    /// `--disallow-overlapping-rotation`.
+    pub disallow_overlapping_rotation: bool,
+    /// `--recycle-time`; zero for never.
+    pub recycle_time: Option<Duration>,
+    /// `--recycle-requests`; zero for never.
+    pub recycle_requests: Option<u64>,
+    /// `--recycle-memory`, in KiB; zero for never.
+    pub recycle_memory: Option<u64>,
+    /// Every `--recycle-at`, as written.
+    pub recycle_at: Vec<String>,
+    /// `--stdout-log-max-size`, in bytes; zero for no limit.
+    pub stdout_log_max_size: Option<u64>,
+    /// `--stdout-log-max-files`; zero for all.
+    pub stdout_log_max_files: Option<u32>,
+    /// `--total-timeout`; zero for none.
+    pub total_timeout: Option<Duration>,
     /// `--drain-timeout`.
     pub drain_timeout: Option<Duration>,
     /// Falconer's own environment.

@@ -6,6 +6,7 @@
 
 mod advice;
 mod argv;
+mod assemble;
 mod code;
 mod diagnostic;
 mod dotnet;
@@ -16,6 +17,7 @@ mod infer;
 mod input;
 mod listen;
 mod origins;
+mod own;
 mod paths;
 mod plan;
 mod pool;
@@ -23,6 +25,7 @@ mod program;
 mod report;
 mod resolve;
 mod runtimeconfig;
+mod settings;
 mod tls;
 mod value;
 mod webconfig;
@@ -33,10 +36,11 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use dotnet::{DotnetSearch, InstalledFramework};
 pub use effective::{Effective, Group};
 pub use input::{Files, Input, Keeping, Kind, Loaded};
+pub use own::{OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
 pub use plan::{
     AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, PemFile, Plan, PortChoice,
     Program, Scheme, StdoutLog, TlsPlan,
 };
-pub use pool::{DebugLevel, DebugLog, Network, Recycling, WarmUpPage};
+pub use pool::{DebugLevel, DebugLog, Network, Recycling, SslFlags, WarmUpPage};
 pub use resolve::{load, load_file};
 pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

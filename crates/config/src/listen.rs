@@ -3,24 +3,24 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::code::Code;
-use crate::diagnostic::Place;
 use crate::plan::{Binding, Scheme};
-use crate::report::Report;
+use crate::report::{Report, Spanned};
 
 /// Where `serve` listens when nobody says.
 pub(crate) const DEFAULT: &str = "127.0.0.1:8080";
 
 /// Every binding, without those that were refused (and reported).
-pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
+pub(crate) fn bindings(listen: &[Spanned<String>], report: &mut Report) -> Vec<Binding> {
     let mut bindings: Vec<Binding> = Vec::new();
-    for text in listen {
+    for written in listen {
+        let text = &written.value;
         match addresses(text) {
             Ok((scheme, addresses)) => {
-                refuse_twice(text, &addresses, &bindings, report);
+                refuse_twice(written, &addresses, &bindings, report);
                 bindings.push(Binding { text: text.clone(), scheme, addresses });
             }
             Err((message, hint)) => {
-                report.error(Code::BadListen, &place(), format!("\"{text}\" {message}")).hint(hint);
+                report.error(Code::BadListen, &written.place, format!("\"{text}\" {message}")).hint(hint);
             }
         }
     }
@@ -31,18 +31,20 @@ pub(crate) fn bindings(listen: &[String], report: &mut Report) -> Vec<Binding> {
     bindings
 }
 
-fn place() -> Place {
-    Place::whole("--listen")
-}
-
 /// The kernel would refuse the second one later, with a message that blames somebody else.
-fn refuse_twice(text: &str, addresses: &[SocketAddr], earlier: &[Binding], report: &mut Report) {
+fn refuse_twice(
+    written: &Spanned<String>,
+    addresses: &[SocketAddr],
+    earlier: &[Binding],
+    report: &mut Report,
+) {
     let same = |binding: &&Binding| {
         binding.addresses.iter().any(|address| address.port() != 0 && addresses.contains(address))
     };
     if let Some(binding) = earlier.iter().find(same) {
-        let message = format!("\"{text}\" stands for an address that \"{}\" has already", binding.text);
-        report.error(Code::ListenTwice, &place(), message).hint("leave one of them out");
+        let message =
+            format!("\"{}\" stands for an address that \"{}\" has already", written.value, binding.text);
+        report.error(Code::ListenTwice, &written.place, message).hint("leave one of them out");
     }
 }
 
@@ -88,6 +90,11 @@ fn scheme(text: &str) -> Result<(Scheme, &str), Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Place;
+
+    fn flag(text: &str) -> Spanned<String> {
+        Spanned { value: text.to_owned(), place: Place::whole("--listen") }
+    }
 
     /// http goes without saying.
     fn written(scheme: Scheme, address: &SocketAddr) -> String {
@@ -99,7 +106,7 @@ mod tests {
 
     fn read(text: &str) -> String {
         let mut report = Report::default();
-        let bindings = bindings(&[text.to_owned()], &mut report);
+        let bindings = bindings(&[flag(text)], &mut report);
         let list: Vec<String> =
             bindings.iter().flat_map(|b| b.addresses.iter().map(|a| written(b.scheme, a))).collect();
         assert_eq!(list.is_empty(), report.has_errors(), "{text}");
@@ -152,12 +159,12 @@ mod tests {
 
     #[test]
     fn an_address_is_bound_once() {
-        let twice = ["8080".to_owned(), "localhost:8080".to_owned()];
+        let twice = ["8080", "localhost:8080"].map(flag);
         let mut report = Report::default();
         bindings(&twice, &mut report);
         assert!(report.has_errors());
         let mut report = Report::default();
-        bindings(&["0".to_owned(), "0".to_owned()], &mut report);
+        bindings(&["0", "0"].map(flag), &mut report);
         assert!(!report.has_errors());
     }
 }

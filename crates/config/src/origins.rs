@@ -4,29 +4,32 @@
 use std::time::Duration;
 
 use crate::diagnostic::Place;
-use crate::input::Input;
+use crate::own::Own;
 use crate::plan::{Limits, Origin, PemFile, Plan, PortChoice};
 use crate::report::Spanned;
 use crate::resolve::Parts;
+use crate::settings::{self, Setting};
 use crate::value::write_time_span;
 
 type Row = (String, String, Origin);
 
 /// Every row, the important ones first.
-pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Row> {
-    let flag = |given: bool, name: &str| if given { Origin::At(Place::whole(name)) } else { Origin::Default };
+pub(crate) fn table(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
     let row = |name: &str, value: String, origin: Origin| (name.to_owned(), value, origin);
     let listen: Vec<&str> = plan.bindings.iter().map(|binding| binding.text.as_str()).collect();
     let mut rows = vec![
         row("command", command(plan), parts.origin.clone()),
         row("folder", plan.app.folder.display().to_string(), Origin::At(Place::whole("DIR"))),
-        row("path base", plan.app.path_base.clone(), flag(input.path_base.is_some(), "--path-base")),
-        row("listen", listen.join(", "), flag(!input.listen.is_empty(), "--listen")),
+        row("path base", plan.app.path_base.clone(), said(own.path_base.as_ref())),
+        row("listen", listen.join(", "), said(own.listen.first())),
     ];
     if let Some(tls) = &plan.tls {
         let path = |file: &PemFile| file.path.display().to_string();
-        rows.push(row("certificate", path(&tls.certificate), flag(true, "--tls-cert")));
-        rows.push(row("key", path(&tls.key), flag(true, "--tls-key")));
+        rows.push(row("certificate", path(&tls.certificate), said(own.tls_cert.as_ref())));
+        rows.push(row("key", path(&tls.key), said(own.tls_key.as_ref())));
+        if let Some(ca) = &tls.client_ca {
+            rows.push(row("client CA", path(ca), said(own.tls_client_ca.as_ref())));
+        }
     }
     if let Some(root) = &plan.app.dotnet_root {
         rows.push(row("dotnet", root.display().to_string(), Origin::Inferred));
@@ -41,20 +44,21 @@ pub(crate) fn table(plan: &Plan, parts: &Parts, input: &Input) -> Vec<Row> {
         }
     }
     rows.extend(settings(plan, parts));
-    rows.extend(limits(plan, parts));
-    if plan.app.always_running {
-        rows.push(row("always running", "yes".to_owned(), flag(true, "--always-running")));
-    }
-    if input.drain_timeout.is_some() {
-        let seconds = format!("{} s", plan.drain_timeout.as_secs());
-        rows.push(row("drain timeout", seconds, flag(true, "--drain-timeout")));
-    }
+    rows.extend(limits(plan, parts, own));
+    rows.extend(
+        settings::own(plan, own).into_iter().filter(|row| row.origin != Origin::Default).map(Setting::short),
+    );
     if let (Some(log), Some(section)) = (&plan.app.stdout_log, parts.section()) {
         let origin = section.stdout_log_file.as_ref().map_or(Origin::Default, at);
         rows.push(row("stdout log", format!("{}_*.log", log.folder.join(&log.prefix).display()), origin));
     }
     rows.extend(environment(plan));
     rows
+}
+
+/// Where an own setting was made.
+pub(crate) fn said<T>(value: Option<&Spanned<T>>) -> Origin {
+    value.map_or(Origin::Default, at)
 }
 
 fn at<T>(value: &Spanned<T>) -> Origin {
@@ -95,7 +99,7 @@ fn settings(plan: &Plan, parts: &Parts) -> Vec<Row> {
 }
 
 /// Limits that differ from their default.
-fn limits(plan: &Plan, parts: &Parts) -> Vec<Row> {
+fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
     let (limits, default) = (&plan.limits, Limits::default());
     let mut rows = Vec::new();
     if let (Some(bytes), true) = (&parts.config.body_bytes, limits.body_bytes != default.body_bytes) {
@@ -108,6 +112,10 @@ fn limits(plan: &Plan, parts: &Parts) -> Vec<Row> {
             span => write_time_span(span.as_secs()),
         };
         rows.push(("requestTimeout".to_owned(), value, at(timeout)));
+    }
+    if limits.total_timeout != default.total_timeout {
+        let value = write_time_span(limits.total_timeout.as_secs());
+        rows.push(("totalTimeout".to_owned(), value, said(own.total_timeout.as_ref())));
     }
     if limits.connections != default.connections {
         rows.push(("maxConnections".to_owned(), limits.connections.to_string(), Origin::Inferred));

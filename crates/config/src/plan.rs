@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Place;
 use crate::effective::Amount;
-use crate::pool::{DebugLog, Network, Recycling, WarmUpPage};
+use crate::pool::{DebugLog, Network, Recycling, SslFlags, WarmUpPage};
 
 /// Everything the operator asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Plan {
     pub bindings: Vec<Binding>,
     /// What every https binding shows to its clients; none exactly when there is no such binding.
     pub tls: Option<TlsPlan>,
+    /// `security/access sslFlags`: what a request's connection must have.
+    pub ssl_flags: SslFlags,
     /// The one managed app.
     pub app: AppPlan,
     /// Every limit and deadline.
@@ -74,6 +76,8 @@ pub struct TlsPlan {
     pub certificate: PemFile,
     /// `--tls-key`: the key of that certificate.
     pub key: PemFile,
+    /// `--tls-client-ca`: whom the certificates of clients must come from; none when no client is asked for one.
+    pub client_ca: Option<PemFile>,
 }
 
 /// A file in PEM (RFC 7468). Prints as its path alone: it may hold a key.
@@ -154,6 +158,8 @@ pub struct AppPlan {
     pub recycling: Recycling,
     /// `<webSocket enabled>`: false hides WebSockets from the app and its clients.
     pub web_sockets: bool,
+    /// `ANCM_ADDITIONAL_ERROR_PAGE_LINK`: where the page of a failed start (502.5) points its reader to.
+    pub error_page_link: Option<String>,
     /// `debugFile` and `debugLevel`: where the event lines of this app go besides.
     pub debug_log: Option<DebugLog>,
     /// The app runs in a network of its own, which no other process of this machine can reach.

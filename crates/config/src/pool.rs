@@ -1,6 +1,7 @@
 //! What IIS keeps outside of web.config, in the application pool and beside the application. Plain data.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// `recycling/periodicRestart`: when a worker is replaced although nothing is wrong with it. Nothing by default, unlike
@@ -46,6 +47,17 @@ pub enum DebugLevel {
     Information,
 }
 
+/// `security/access sslFlags`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SslFlags {
+    /// `Ssl`, `Ssl128`: requests come over TLS, others get 403.4.
+    pub ssl: bool,
+    /// `SslNegotiateCert`: clients are asked for a certificate, and may have none.
+    pub negotiate_cert: bool,
+    /// `SslRequireCert`: who shows no certificate gets 403.7. Never without `negotiate_cert`.
+    pub require_cert: bool,
+}
+
 /// A range of addresses: `10.0.0.0/8`, `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
@@ -56,6 +68,17 @@ pub struct Network {
 }
 
 impl Network {
+    /// The first address of the range that its address lies in.
+    pub(crate) fn first(self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask))
+            }
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask(self.prefix))),
+        }
+    }
+
     /// Whether an address is in it; an IPv4-mapped one counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -69,9 +92,19 @@ impl Network {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
 fn same(left: u128, right: u128, bits: u8) -> bool {
-    let mask = u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0);
-    (left ^ right) & mask == 0
+    (left ^ right) & mask(bits) == 0
+}
+
+/// So many leading ones.
+fn mask(bits: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -84,6 +84,15 @@ impl Diagnostic {
 }
 
 impl Place {
+    /// The place of a byte of a text.
+    pub(crate) fn within(text: &str, offset: usize, file: &str) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let line = count(before.matches('\n').count() + 1);
+        let column = count(before.rsplit('\n').next().unwrap_or(before).chars().count() + 1);
+        Self { file: file.to_owned(), line, column }
+    }
+
     /// A place that is not inside a text: a flag, or a folder.
     pub(crate) fn whole(name: impl Into<String>) -> Self {
         Self { file: name.into(), line: 0, column: 0 }

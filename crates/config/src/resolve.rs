@@ -1,18 +1,17 @@
 //! The one way from what the operator wrote to a Plan. Decides which value counts; the leaves check and look.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
+use crate::assemble::{Said, assemble};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
-use crate::plan::{AppPlan, Binding, Handler, Limits, Origin, Plan, Program, StdoutLog, TlsPlan};
-use crate::pool::Recycling;
+use crate::plan::{Handler, Origin, StdoutLog};
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
-use crate::{advice, argv, effective, expand, infer, listen, origins, paths, tls};
+use crate::{advice, argv, effective, expand, infer, listen, own, paths, tls};
 
 /// Reads the folder and the command line into a Plan.
 ///
@@ -20,18 +19,20 @@ use crate::{advice, argv, effective, expand, infer, listen, origins, paths, tls}
 #[must_use]
 pub fn load(input: &Input, files: &dyn Files) -> Loaded {
     let mut report = Report::default();
-    let bindings = listen::bindings(&input.listen, &mut report);
-    let tls = tls::certificate(&bindings, input, files, &mut report);
-    let path_base = path_base(input.path_base.as_deref(), &mut report);
+    let own = own::read(input, files, &mut report);
+    let bindings = listen::bindings(&own.listen, &mut report);
+    let tls = tls::certificate(&bindings, &own, files, &mut report);
+    let path_base = path_base(own.path_base.as_ref(), &mut report);
     let parts = app(input, files, &mut report);
     if let Some(parts) = &parts {
         advice::advise(parts, input, files, &mut report);
     }
     let dotnet = parts.as_ref().and_then(|parts| parts.resolved.search.clone());
     let parts = parts.filter(|_| !report.has_errors());
-    let plan = parts.as_ref().map(|parts| assemble(parts, (bindings, tls), path_base, input));
+    let plan =
+        parts.as_ref().map(|parts| assemble(Said { parts, own: &own, input }, (bindings, tls), path_base));
     let both = plan.as_ref().zip(parts.as_ref());
-    let effective = both.map(|(plan, parts)| effective::table(plan, parts, input)).unwrap_or_default();
+    let effective = both.map(|(plan, parts)| effective::table(plan, parts, &own)).unwrap_or_default();
     Loaded { plan, diagnostics: report.into_diagnostics(), effective, dotnet }
 }
 
@@ -226,8 +227,8 @@ fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Optio
 }
 
 /// `--path-base` as the app will see it. It comes decoded: an escape in it would be decoded twice.
-fn path_base(given: Option<&str>, report: &mut Report) -> String {
-    let given = given.unwrap_or("/");
+fn path_base(given: Option<&Spanned<String>>, report: &mut Report) -> String {
+    let Some(Spanned { value: given, place }) = given else { return "/".to_owned() };
     let wrong = if !given.starts_with('/') {
         Some("does not start with \"/\"")
     } else if given.contains(['?', '#', '%', '\\']) || given.chars().any(char::is_control) {
@@ -240,85 +241,10 @@ fn path_base(given: Option<&str>, report: &mut Report) -> String {
     };
     if let Some(wrong) = wrong {
         let message = format!("\"{given}\" {wrong}");
-        report
-            .error(Code::BadPathBase, &Place::whole("--path-base"), message)
-            .hint("write it like /shop, decoded");
+        report.error(Code::BadPathBase, place, message).hint("write it like /shop, decoded");
     }
     match given.trim_end_matches('/') {
         "" => "/".to_owned(),
         base => base.to_owned(),
     }
-}
-
-fn assemble(
-    parts: &Parts,
-    (bindings, tls): (Vec<Binding>, Option<TlsPlan>),
-    path_base: String,
-    input: &Input,
-) -> Plan {
-    let limits = limits(parts, input);
-    let section = parts.section();
-    let handler = section.map_or(Handler::AspNetCore, |section| section.handler);
-    // HttpPlatformHandler waits 10 seconds for a start, the ASP.NET Core Module 120.
-    let startup = if handler == Handler::HttpPlatform { 10 } else { 120 };
-    let number = |value: Option<&Spanned<u64>>, default: u64| value.map_or(default, |value| value.value);
-    let on = |value: Option<&Spanned<bool>>, default: bool| value.map_or(default, |value| value.value);
-    let startup = number(section.and_then(|s| s.startup_time_limit.as_ref()), startup);
-    let shutdown = number(section.and_then(|s| s.shutdown_time_limit.as_ref()), 10);
-    let small = |value| u32::try_from(value).expect("the schema's range ends at 100");
-    let Resolved { program, dotnet, .. } = &parts.resolved;
-    let app = AppPlan {
-        folder: input.folder.clone(),
-        path_base,
-        handler,
-        program: Program::clone(program),
-        environment: parts.environment.entries.clone(),
-        dotnet_root: dotnet.as_ref().map(|dotnet| PathBuf::clone(&dotnet.root)),
-        port: parts.environment.port.clone(),
-        startup_time_limit: Duration::from_secs(startup),
-        shutdown_time_limit: Duration::from_secs(shutdown),
-        rapid_fails_per_minute: small(number(section.and_then(|s| s.rapid_fails_per_minute.as_ref()), 10)),
-        processes_per_application: small(number(
-            section.and_then(|s| s.processes_per_application.as_ref()),
-            1,
-        )),
-        stdout_log: parts.stdout_log.clone(),
-        console_redirection: on(section.and_then(|s| s.console_redirection.as_ref()), true),
-        disable_start_up_error_page: on(section.and_then(|s| s.disable_start_up_error_page.as_ref()), false),
-        forward_response_connection_header: on(
-            section.and_then(|s| s.forward_response_connection_header.as_ref()),
-            false,
-        ),
-        always_running: input.always_running,
-        preload: false,
-        warm_up: Vec::new(),
-        idle_timeout: None,
-        disallow_overlapping_rotation: false,
-        disallow_rotation_on_config_change: false,
-        recycling: Recycling::default(),
-        web_sockets: true,
-        debug_log: None,
-        private_network: false,
-        config_files: vec![input.folder.join("web.config")],
-    };
-    let drain_timeout = input.drain_timeout.unwrap_or(Duration::from_secs(30));
-    let mut plan =
-        Plan { bindings, tls, app, limits, drain_timeout, trusted_proxies: Vec::new(), origins: Vec::new() };
-    plan.origins = origins::table(&plan, parts, input);
-    plan
-}
-
-fn limits(parts: &Parts, input: &Input) -> Limits {
-    let mut limits = Limits::default();
-    if let Some(bytes) = &parts.config.body_bytes {
-        limits.body_bytes = bytes.value;
-    }
-    if let Some(timeout) = parts.section().and_then(|section| section.request_timeout.as_ref()) {
-        // WinHTTP takes 0 for "no timeout".
-        limits.request_timeout = if timeout.value.is_zero() { Duration::MAX } else { timeout.value };
-    }
-    // A connection may need a second descriptor, the one to the app; a fifth stays for everything else.
-    let affordable = usize::try_from((input.descriptors / 2).saturating_mul(4) / 5).unwrap_or(usize::MAX);
-    limits.connections = limits.connections.min(affordable).max(1);
-    limits
 }

@@ -1,68 +1,87 @@
-//! `--tls-cert` and `--tls-key`: whether they are needed, there, and what they are taken for. Whether the key
+//! `--tls-cert`, `--tls-key` and `--tls-client-ca`: whether they are needed, there, and what they are taken for. Whether the key
 //! belongs to the certificate is for those who can do cryptography.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::code::Code;
 use crate::diagnostic::Place;
-use crate::input::{Files, Input, Kind};
+use crate::input::{Files, Kind};
 use crate::origins::quoted;
+use crate::own::Own;
 use crate::plan::{Binding, PemFile, Scheme, TlsPlan};
 use crate::report::Report;
 
 /// A chain of ten certificates has a twentieth of this.
 const LARGEST: usize = 1024 * 1024;
 
-/// One of the two flags.
+/// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Certificate,
     Key,
+    ClientCa,
+}
+
+/// A file that is named, and for what.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    role: Role,
+    path: &'a Path,
+    place: &'a Place,
 }
 
 /// What https bindings show to clients; none without such a binding, and when something is wrong (and reported).
 pub(crate) fn certificate(
     bindings: &[Binding],
-    input: &Input,
+    own: &Own,
     files: &dyn Files,
     report: &mut Report,
 ) -> Option<TlsPlan> {
-    let given = [(Role::Certificate, &input.tls_cert), (Role::Key, &input.tls_key)];
+    let all =
+        [(Role::Certificate, &own.tls_cert), (Role::Key, &own.tls_key), (Role::ClientCa, &own.tls_client_ca)];
+    let given = all
+        .map(|(role, file)| file.as_ref().map(|file| Named { role, path: &file.value, place: &file.place }));
     let https = bindings.iter().find(|binding| binding.scheme == Scheme::Https);
     let Some(https) = https else {
-        for (role, _) in given.into_iter().filter(|(_, path)| path.is_some()) {
-            let message = format!("{} is given, but nothing listens for https", role.flag());
+        for named in given.iter().flatten() {
+            let message = format!("{} is given, but nothing listens for https", named.role.flag());
             let hint = "add --listen https://ADDR:PORT, or leave the flag out";
-            report.error(Code::TlsWithoutHttps, &role.place(), message).hint(hint);
+            report.error(Code::TlsWithoutHttps, named.place, message).hint(hint);
         }
         return None;
     };
     if refuse_archives(given, report) {
         return None;
     }
-    let absent: Vec<&str> =
-        given.iter().filter(|(_, path)| path.is_none()).map(|(role, _)| role.flag()).collect();
+    let [certificate, key, client_ca] = given;
+    let absent: Vec<&str> = [(certificate, Role::Certificate), (key, Role::Key)]
+        .iter()
+        .filter(|(named, _)| named.is_none())
+        .map(|(_, role)| role.flag())
+        .collect();
     if !absent.is_empty() {
         let message = format!("\"{}\" is without {}", https.text, absent.join(" and "));
         let hint = "name a certificate and its key, both in PEM: --tls-cert FILE --tls-key FILE";
-        report.error(Code::TlsWithoutCertificate, &Place::whole("--listen"), message).hint(hint);
+        let place = own.listen.iter().find(|listen| listen.value == https.text).map(|listen| &listen.place);
+        let place = place.cloned().unwrap_or_else(|| Place::whole("--listen"));
+        report.error(Code::TlsWithoutCertificate, &place, message).hint(hint);
     }
-    let [certificate, key] = given.map(|(role, path)| role.read(path.as_ref()?, files, report));
-    Some(TlsPlan { certificate: certificate?, key: key? })
+    let [certificate, key, client_ca] = [certificate, key, client_ca].map(|named| named?.read(files, report));
+    Some(TlsPlan { certificate: certificate?, key: key?, client_ca })
 }
 
 /// What Windows exports: certificate and key in one file, under a password that we do not know.
-fn refuse_archives<P: AsRef<Path>>(given: [(Role, &Option<P>); 2], report: &mut Report) -> bool {
-    let archive = given.into_iter().find_map(|(role, path)| {
-        let path = path.as_ref()?.as_ref();
-        let extension = path.extension()?.to_ascii_lowercase();
-        (extension == "pfx" || extension == "p12").then_some((role, path))
+fn refuse_archives(given: [Option<Named>; 3], report: &mut Report) -> bool {
+    let archive = given.into_iter().flatten().find(|named| {
+        let extension = named.path.extension().map(OsStr::to_ascii_lowercase);
+        extension.is_some_and(|extension| extension == "pfx" || extension == "p12")
     });
-    let Some((role, path)) = archive else { return false };
+    let Some(Named { path, place, .. }) = archive else { return false };
     let name = |extension: &str| quoted(&path.with_extension(extension).to_string_lossy());
     let (archive, certificate, key) = (quoted(&path.to_string_lossy()), name("crt"), name("key"));
     let message = format!("{} is a PKCS #12 archive, and PEM is wanted", path.display());
-    report.error(Code::TlsPfx, &role.place(), message).hint(format!(
+    report.error(Code::TlsPfx, place, message).hint(format!(
         "openssl pkcs12 -in {archive} -nokeys -out {certificate} && \
          openssl pkcs12 -in {archive} -nocerts -nodes -out {key} && chmod 600 {key} \
          (an old archive needs -legacy too); then --tls-cert {certificate} --tls-key {key}"
@@ -75,70 +94,81 @@ impl Role {
         match self {
             Self::Certificate => "--tls-cert",
             Self::Key => "--tls-key",
+            Self::ClientCa => "--tls-client-ca",
         }
     }
+}
 
-    fn place(self) -> Place {
-        Place::whole(self.flag())
-    }
-
-    fn read(self, path: &Path, files: &dyn Files, report: &mut Report) -> Option<PemFile> {
+impl Named<'_> {
+    fn read(self, files: &dyn Files, report: &mut Report) -> Option<PemFile> {
+        let Self { role, path, place } = self;
         let name = path.display();
         match files.kind(path) {
             Some(Kind::File { .. }) => {}
             Some(Kind::Folder) => {
                 let hint = "name the file in it";
-                report.error(Code::TlsFileMissing, &self.place(), format!("{name} is a folder")).hint(hint);
+                report.error(Code::TlsFileMissing, place, format!("{name} is a folder")).hint(hint);
                 return None;
             }
             None => {
                 let hint = "check the path, and that this user may enter its folders";
-                report
-                    .error(Code::TlsFileMissing, &self.place(), format!("there is no file {name}"))
-                    .hint(hint);
+                report.error(Code::TlsFileMissing, place, format!("there is no file {name}")).hint(hint);
                 return None;
             }
         }
-        let closed = self == Self::Certificate || refuse_readable(path, files, report);
+        let closed = role != Role::Key || self.refuse_readable(files, report);
         let text = match files.read(path, LARGEST) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("{name} cannot be read: {error}");
-                report.error(Code::Unreadable, &self.place(), message).hint("check its owner and mode");
+                report.error(Code::Unreadable, place, message).hint("check its owner and mode");
                 return None;
             }
         };
-        let right = self.look(path, &text, report);
+        let right = self.look(&text, report);
         (closed && right).then(|| PemFile { path: path.to_owned(), text })
     }
 
+    /// Whoever reads the key can pose as this server.
+    fn refuse_readable(self, files: &dyn Files, report: &mut Report) -> bool {
+        let Some(mode) = files.mode(self.path).filter(|mode| mode & 0o066 != 0) else { return true };
+        let message =
+            format!("the key {} is open to other users: its mode is {mode:04o}", self.path.display());
+        let hint = format!("chmod 600 {}", quoted(&self.path.to_string_lossy()));
+        report.error(Code::TlsKeyMode, self.place, message).hint(hint);
+        false
+    }
+
     /// Whether there is a block of the right kind; mistakes that have a name of their own are told by it.
-    fn look(self, path: &Path, text: &[u8], report: &mut Report) -> bool {
+    fn look(self, text: &[u8], report: &mut Report) -> bool {
         let blocks = blocks(text);
         let is_key = |label: &&str| matches!(*label, "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY");
         let has_certificate = blocks.contains(&"CERTIFICATE");
         let has_key = blocks.iter().any(is_key);
         let locked = blocks.contains(&"ENCRYPTED PRIVATE KEY") || holds(text, "Proc-Type: 4,ENCRYPTED");
+        let path = self.path;
         let (name, file) = (path.display(), quoted(&path.to_string_lossy()));
         let open = quoted(&path.with_extension("open.key").to_string_lossy());
-        let (code, message, hint) = match self {
-            Self::Key if locked => (
+        let (code, message, hint) = match self.role {
+            Role::Key if locked => (
                 Code::TlsEncryptedKey,
                 format!("the key in {name} is under a password"),
                 format!("openssl pkey -in {file} -out {open} && chmod 600 {open}"),
             ),
-            Self::Certificate if has_certificate => return true,
-            Self::Key if has_key => return true,
-            Self::Certificate if has_key || locked => swapped(format!("{name} holds a key, no certificate")),
-            Self::Key if has_certificate => swapped(format!("{name} holds a certificate, no key")),
-            Self::Certificate => (
+            Role::Certificate | Role::ClientCa if has_certificate => return true,
+            Role::Key if has_key => return true,
+            Role::Certificate | Role::ClientCa if has_key || locked => {
+                swapped(format!("{name} holds a key, no certificate"))
+            }
+            Role::Key if has_certificate => swapped(format!("{name} holds a certificate, no key")),
+            Role::Certificate | Role::ClientCa => (
                 Code::TlsNotPem,
                 format!("{name} holds no certificate in PEM"),
                 format!(
                     "it has a line -----BEGIN CERTIFICATE-----; from DER: openssl x509 -inform der -in {file} -out FILE"
                 ),
             ),
-            Self::Key => (
+            Role::Key => (
                 Code::TlsNotPem,
                 format!("{name} holds no key in PEM"),
                 format!(
@@ -146,22 +176,13 @@ impl Role {
                 ),
             ),
         };
-        report.error(code, &self.place(), message).hint(hint);
+        report.error(code, self.place, message).hint(hint);
         false
     }
 }
 
 fn swapped(message: String) -> (Code, String, String) {
     (Code::TlsNotPem, message, "are the two files swapped?".to_owned())
-}
-
-/// Whoever reads the key can pose as this server.
-fn refuse_readable(path: &Path, files: &dyn Files, report: &mut Report) -> bool {
-    let Some(mode) = files.mode(path).filter(|mode| mode & 0o066 != 0) else { return true };
-    let message = format!("the key {} is open to other users: its mode is {mode:04o}", path.display());
-    let hint = format!("chmod 600 {}", quoted(&path.to_string_lossy()));
-    report.error(Code::TlsKeyMode, &Role::Key.place(), message).hint(hint);
-    false
 }
 
 /// The labels of its blocks (RFC 7468).

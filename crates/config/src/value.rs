@@ -1,6 +1,9 @@
 //! Words of web.config to checked primitives, by the rules of the IIS schema. Pure; the caller reports.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use crate::pool::Network;
 
 /// `true` or `false`, ignoring case (IIS type `bool`).
 pub(crate) fn boolean(text: &str) -> Result<bool, String> {
@@ -53,6 +56,41 @@ fn read_time_span(text: &str) -> Option<u64> {
     Some(((days * 24 + hours) * 60 + digits(minutes, 59)?) * 60 + digits(seconds, 59)?)
 }
 
+/// `hh:mm` or `hh:mm:ss`, from midnight to the last second of a day.
+pub(crate) fn time_of_day(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let clock = if text.matches(':').count() == 1 { format!("{text}:00") } else { text.to_owned() };
+    let seconds = read_time_span(&clock).filter(|seconds| *seconds < 24 * 3600 && !clock.contains('.'));
+    seconds.map(Duration::from_secs).ok_or_else(|| "is not a time of day".to_owned())
+}
+
+/// An address for itself, or a range such as `10.0.0.0/8`; IPv4-mapped ones become IPv4. What is wrong, and what to do.
+pub(crate) fn network(text: &str) -> Result<Network, (&'static str, String)> {
+    let form = || "write an address such as 10.1.2.3 or ::1, or a range such as 10.0.0.0/8".to_owned();
+    let (address, prefix) = match text.trim().split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text.trim(), None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| ("is not an address or a range of them", form()))?;
+    let most: u8 = if address.is_ipv4() { 32 } else { 128 };
+    let written =
+        prefix.map(|prefix| digits(prefix, most.into()).and_then(|prefix| u8::try_from(prefix).ok()));
+    let prefix = written.unwrap_or(Some(most));
+    let prefix = prefix.ok_or_else(|| ("has a wrong prefix", format!("it is a number from 0 to {most}")))?;
+    let (address, prefix) = match address.to_canonical() {
+        v4 @ IpAddr::V4(_) if address.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
+        _ => (address, prefix),
+    };
+    let network = Network { address, prefix };
+    match network.first() {
+        first if first == address => Ok(network),
+        first => Err((
+            "has bits beyond its prefix",
+            format!("write {first}/{prefix} for the range, or the address alone"),
+        )),
+    }
+}
+
 fn digits(text: &str, most: u64) -> Option<u64> {
     number(text, 0, most).ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -92,6 +130,42 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(time_span("00:01:30", 2_592_000, 60), Err("must be a multiple of 00:01:00".into()));
+    }
+
+    #[test]
+    fn times_of_a_day_end_with_it() {
+        let read = |text| time_of_day(text).ok().map(|time| time.as_secs());
+        assert_eq!(read("03:00"), Some(10_800));
+        assert_eq!(read(" 23:59:59 "), Some(86_399));
+        for wrong in ["", "3", "24:00", "03:60", "1.03:00:00", "-1:00", "03:00:00:00", "03h00"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks_begin_where_they_say() {
+        let read = |text| network(text).map(|network| format!("{}/{}", network.address, network.prefix));
+        for (text, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            (" 192.0.2.7 ", "192.0.2.7/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::1", "::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(read(text), Ok(expected.to_owned()), "{text}");
+        }
+        for wrong in
+            ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::1/129", "10.0.0/8", "host", "1.2.3.4/8/8"]
+        {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let hint = |text| network(text).unwrap_err().1;
+        assert!(hint("10.1.2.3/8").starts_with("write 10.0.0.0/8 "));
+        assert!(hint("2001:db8:1::1/32").starts_with("write 2001:db8::/32 "));
+        assert!(hint("::ffff:10.1.2.3/104").starts_with("write 10.0.0.0/8 "));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 pub const PAIRING_TOKEN: &str = "MS-ASPNETCORE-TOKEN";
 /// Carries an order from the server; the only one is `shutdown`, sent as POST to `/iisintegration`.
 pub const EVENT: &str = "MS-ASPNETCORE-EVENT";
+/// Carries the certificate that the client showed, DER in base64.
+pub const CLIENT_CERTIFICATE: &str = "MS-ASPNETCORE-CLIENTCERT";
 /// Carries the client's address, as exactly one entry.
 pub const FORWARDED_FOR: &str = "X-Forwarded-For";
 /// Carries `http` or `https`, as exactly one entry.

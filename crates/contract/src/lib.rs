@@ -12,6 +12,7 @@ mod token;
 pub use client::write_forwarded_for;
 pub use env::*;
 pub use headers::{
-    EVENT, FORWARDED_FOR, FORWARDED_PROTO, PAIRING_TOKEN, REQUEST_ID, is_hop_by_hop, is_reserved,
+    CLIENT_CERTIFICATE, EVENT, FORWARDED_FOR, FORWARDED_PROTO, PAIRING_TOKEN, REQUEST_ID, is_hop_by_hop,
+    is_reserved,
 };
 pub use token::{NoRandomness, PairingToken};

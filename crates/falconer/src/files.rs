@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use config::{Files, Keeping, Kind};
@@ -36,6 +36,15 @@ impl Files for DiskFiles {
 
     fn mode(&self, path: &Path) -> Option<u32> {
         Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777)
+    }
+
+    fn owner(&self, path: &Path) -> Option<u32> {
+        Some(fs::metadata(path).ok()?.uid())
+    }
+
+    fn link(&self, path: &Path) -> Option<(PathBuf, u32)> {
+        let target = fs::read_link(path).ok()?;
+        Some((target, fs::symlink_metadata(path).ok()?.uid()))
     }
 
     fn keeping(&self, folder: &Path) -> Keeping {
@@ -77,6 +86,12 @@ mod tests {
         assert_eq!(DiskFiles.kind(Path::new("/dev/null")), None);
         assert_eq!(DiskFiles.mode(Path::new("/tmp")), Some(0o1777));
         assert_eq!(DiskFiles.mode(&here.join("nothing")), None);
+        let own = fs::metadata(here).expect("the folder is there").uid();
+        assert_eq!((DiskFiles.owner(here), DiskFiles.owner(Path::new("/proc"))), (Some(own), Some(0)));
+        assert_eq!(DiskFiles.owner(&here.join("nothing")), None);
+        let (target, owner) = DiskFiles.link(Path::new("/proc/mounts")).expect("it is a link");
+        assert_eq!((target.as_path(), owner), (Path::new("self/mounts"), 0));
+        assert_eq!(DiskFiles.link(here), None);
         assert_eq!(DiskFiles.keeping(here), Keeping::Lasting);
         assert_eq!(DiskFiles.keeping(Path::new("/dev/shm/not/yet")), Keeping::Volatile);
         assert!(DiskFiles.list(here).contains(&"src".to_owned()));

@@ -3,12 +3,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http1::RequestHead;
 
+use crate::client::{Client, Source};
 use crate::clock;
 use crate::connection::Connection;
 use crate::json::write_bounded;
@@ -100,35 +101,46 @@ pub(crate) struct Sealed<'a> {
     /// Its process; 0 for none.
     pub(crate) worker: u32,
     pub(crate) end: End,
-    /// Of our own answer; empty for none.
+    /// Of our own answer, or why the app's broke off; empty for none.
     pub(crate) sentence: &'a str,
 }
 
 /// The first half of a line, up to what only the end can tell.
 pub(crate) fn start(
     log: &ThreadLog,
-    connection: &Connection,
+    (connection, client): (&Connection, Client),
     (began, id): (Instant, u64),
     head: Option<&RequestHead>,
 ) -> Vec<u8> {
     let mut out = connection.thread.buffers.output();
     out.extend_from_slice(b"{\"time\":\"");
     log.write_time(&mut out, began);
-    let peer = connection.peer;
     out.extend_from_slice(b"\",\"id\":\"");
     write_id(&mut out, id);
     out.extend_from_slice(b"\",\"client\":\"");
-    write_address(&mut out, peer.ip().to_canonical());
-    out.extend_from_slice(b"\",\"client_port\":");
-    write_number(&mut out, peer.port().into());
+    write_socket(&mut out, client.address, b",\"client_port\":");
+    if client.source != Source::Peer {
+        out.extend_from_slice(b",\"peer\":\"");
+        write_socket(&mut out, connection.peer, b",\"peer_port\":");
+    }
     out.extend_from_slice(b",\"scheme\":\"");
-    out.extend_from_slice(connection.scheme.as_str().as_bytes());
+    out.extend_from_slice(client.scheme.as_str().as_bytes());
     out.push(b'"');
     if let Some(head) = head {
         let input = connection.input.borrow();
         write_request(&mut out, head, input.data());
     }
     out
+}
+
+/// The rest of a text, and the port if it is known.
+fn write_socket(out: &mut Vec<u8>, socket: SocketAddr, port: &[u8]) {
+    write_address(out, socket.ip().to_canonical());
+    out.push(b'"');
+    if socket.port() != 0 {
+        out.extend_from_slice(port);
+        write_number(out, socket.port().into());
+    }
 }
 
 fn write_request(out: &mut Vec<u8>, head: &RequestHead, data: &[u8]) {

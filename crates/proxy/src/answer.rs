@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::REQUEST_ID;
 use http1::{Known, Method, Refusal, RequestHead};
 use supervisor::StartReport;
 
-use crate::connection::Connection;
+use crate::client::{Client, Source};
 use crate::pages::Page;
 use crate::record::{End, Record};
+use crate::runtime::Site;
 
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// IIS's number behind the dot: 3 and 5 of 502.3 and 502.5; 0 for none.
+    /// IIS's number behind the dot: 3 and 5 of 502.3 and 502.5, 4 and 7 of 403.4 and 403.7; 0 for none.
     pub(crate) substatus: u8,
     /// One sentence for the visitor.
     pub(crate) sentence: Cow<'static, str>,
@@ -59,6 +61,11 @@ impl Answer {
         Self { closes: false, ..Self::new(404, "no app is hosted at this path") }
     }
 
+    /// With IIS's number for why.
+    pub(crate) fn forbidden(substatus: u8, sentence: &'static str) -> Self {
+        Self { substatus, ..Self::new(403, sentence) }
+    }
+
     pub(crate) fn body_too_large(limit: u64) -> Self {
         Self::new(413, format!("the request body is larger than {limit} bytes (maxAllowedContentLength)"))
     }
@@ -68,12 +75,27 @@ impl Answer {
         Self { substatus: 3, closes: false, end: End::UpstreamError, ..Self::new(502, sentence) }
     }
 
+    /// The exchange took longer than it may as a whole.
+    pub(crate) fn overdue() -> Self {
+        Self::bad_gateway("the request took longer than a request may in all (total_timeout)")
+            .ending(End::Timeout)
+    }
+
     /// The app did not start (IIS: 502.5, or 502.3 without the report under disableStartUpErrorPage).
-    pub(crate) fn failed_start(report: Arc<StartReport>, disable_error_page: bool) -> Self {
-        let substatus = if disable_error_page { 3 } else { 5 };
+    pub(crate) fn failed_start(report: Arc<StartReport>, retry_after: Option<Duration>, site: &Site) -> Self {
+        let disabled = site.disable_start_up_error_page;
+        let substatus = if disabled { 3 } else { 5 };
         let sentence = "the app could not be started; the server's log says why";
-        let report = (!disable_error_page).then_some(report);
-        Self { substatus, closes: false, report, end: End::UpstreamError, ..Self::new(502, sentence) }
+        // Before that, nothing is started for whoever asks. Whole seconds, and none too few.
+        let seconds = |delay: Duration| u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Self {
+            substatus,
+            closes: false,
+            retry_after: retry_after.map(|delay| seconds(delay).max(1)),
+            report: (!disabled).then_some(report),
+            end: End::UpstreamError,
+            ..Self::new(502, sentence)
+        }
     }
 
     pub(crate) fn unavailable(sentence: &'static str) -> Self {
@@ -93,7 +115,7 @@ impl Answer {
     /// Writes the whole answer.
     pub(crate) fn write(&self, record: &Record<'_>, method: Method, reader: Reader, close: bool) -> Vec<u8> {
         let id = format!("{:016x}", record.id);
-        let (content_type, page) = self.content(&id, reader);
+        let (content_type, page) = self.content(record.site, &id, reader);
         let mut out = record.connection.thread.buffers.output();
         http1::write_status_line(&mut out, self.status, http1::reason_phrase(self.status).as_bytes());
         http1::write_field(&mut out, b"Content-Type", content_type.as_bytes());
@@ -116,7 +138,7 @@ impl Answer {
         out
     }
 
-    fn content(&self, id: &str, reader: Reader) -> (&'static str, Cow<'_, [u8]>) {
+    fn content(&self, site: &Site, id: &str, reader: Reader) -> (&'static str, Cow<'_, [u8]>) {
         if let Some(page) = &self.page {
             // Which charset it is in only the file itself can say.
             return ("text/html", Cow::Borrowed(page));
@@ -126,6 +148,7 @@ impl Answer {
             substatus: self.substatus,
             sentence: &self.sentence,
             id,
+            link: site.error_page_link.as_deref(),
             report: self.report.as_deref().filter(|_| reader.may_see_reports),
         };
         match reader.wants_json {
@@ -144,26 +167,35 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn of(connection: &Connection, head: &RequestHead) -> Self {
-        let input = connection.input.borrow();
+    pub(crate) fn of(record: &Record<'_>, head: &RequestHead) -> Self {
+        let input = record.connection.input.borrow();
         let data = input.data();
-        let accepts = |what: &[u8]| {
+        let accepted = |what: &[u8]| {
             let accept = head.fields.iter().filter(|field| field.known == Known::Accept);
-            accept.map(|field| field.value.of(data)).any(|value| memchr::memmem::find(value, what).is_some())
+            accept.map(|field| field.value.of(data)).any(|value| accepts(value, what))
         };
         Self {
-            may_see_reports: connection.thread.site.development || is_local(connection, head, data),
-            wants_json: accepts(b"json") && !accepts(b"html"),
+            may_see_reports: record.site.development || is_local(record.client, head, data),
+            wants_json: accepted(b"json") && !accepted(b"html"),
         }
     }
 }
 
-/// Sent from this machine to this machine, with no sign of another server in between, which would make every
-/// visitor look local.
-fn is_local(connection: &Connection, head: &RequestHead, data: &[u8]) -> bool {
-    connection.peer.ip().to_canonical().is_loopback()
+/// Whether an `Accept` names this, a media type or a part of one, in the spelling that all use.
+pub(crate) fn accepts(accept: &[u8], what: &[u8]) -> bool {
+    memchr::memmem::find(accept, what).is_some()
+}
+
+/// Sent from this machine to this machine. A server in between would make every visitor look local, unless it is
+/// trusted and names them.
+fn is_local(client: Client, head: &RequestHead, data: &[u8]) -> bool {
+    client.address.ip().to_canonical().is_loopback()
         && head.host.is_none_or(|host| is_loopback_name(host.of(data)))
-        && !head.fields.iter().any(|field| speaks_of_a_proxy(field.name.of(data)))
+        && match client.source {
+            Source::Peer => !head.fields.iter().any(|field| speaks_of_a_proxy(field.name.of(data))),
+            Source::Told => true,
+            Source::Doubtful => false,
+        }
 }
 
 fn is_loopback_name(host: &[u8]) -> bool {

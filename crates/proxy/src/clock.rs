@@ -23,6 +23,8 @@ pub(crate) enum Wait {
     ClientWrite = 1,
     /// The worker: connecting, sending, its head, its next bytes.
     Upstream = 2,
+    /// The end of the whole exchange.
+    Total = 3,
 }
 
 /// One thread's time in ticks since its start, and everybody who waits.
@@ -37,7 +39,7 @@ pub(crate) struct Clock {
 pub(crate) struct Slot {
     clock: Rc<Clock>,
     /// The tick when it is over; 0 for none.
-    deadlines: [Cell<u32>; 3],
+    deadlines: [Cell<u32>; 4],
     waker: RefCell<Option<Waker>>,
 }
 
@@ -45,7 +47,7 @@ impl Clock {
     pub(crate) fn slot(self: &Rc<Self>) -> Rc<Slot> {
         let slot = Rc::new(Slot {
             clock: Rc::clone(self),
-            deadlines: [Cell::new(0), Cell::new(0), Cell::new(0)],
+            deadlines: Default::default(),
             waker: RefCell::new(None),
         });
         self.slots.borrow_mut().push(Rc::downgrade(&slot));
@@ -110,9 +112,10 @@ impl Slot {
         self.deadlines[wait as usize].set(0);
     }
 
-    pub(crate) fn disarm_all(&self) {
-        for deadline in &self.deadlines {
-            deadline.set(0);
+    /// Nothing is waited for; only the exchange itself still has its end.
+    pub(crate) fn disarm_waits(&self) {
+        for wait in [Wait::ClientRead, Wait::ClientWrite, Wait::Upstream] {
+            self.disarm(wait);
         }
     }
 
@@ -150,6 +153,10 @@ mod tests {
         assert!(!slot.expired(Wait::Upstream));
         slot.disarm(Wait::ClientRead);
         assert!(!slot.expired(Wait::ClientRead));
+        slot.arm(Wait::Total, Duration::ZERO);
+        slot.disarm_waits();
+        clock.tick();
+        assert!(slot.expired(Wait::Total), "it is the exchange's, not a wait's");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use config::Scheme;
+use config::{Limits, Scheme};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -85,7 +85,7 @@ impl Connection {
 
     /// Waits for the next request's first byte; false when the connection is to be closed instead.
     pub(crate) async fn wait_for_request(&self) -> bool {
-        self.slot.arm(Wait::ClientRead, self.thread.site.limits.keep_alive);
+        self.slot.arm(Wait::ClientRead, self.thread.site().limits.keep_alive);
         let came = poll_fn(|context| {
             self.slot.register(context);
             match self.poll_fill(context) {
@@ -161,22 +161,24 @@ impl Connection {
         }
     }
 
-    /// Waits for something that is not this client's, unless the client goes away first.
-    pub(crate) async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Waits for something that is not this client's, unless the client goes away or the exchange's time is over.
+    pub(crate) async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, NoBytes> {
         let mut work = std::pin::pin!(work);
         poll_fn(|context| {
             self.slot.register(context);
             if let Poll::Ready(done) = work.as_mut().poll(context) {
-                return Poll::Ready(Some(done));
+                return Poll::Ready(Ok(done));
             }
-            self.poll_gone(context).map(|()| None)
+            if self.slot.expired(Wait::Total) {
+                return Poll::Ready(Err(NoBytes::Deadline));
+            }
+            self.poll_gone(context).map(|()| Err(NoBytes::Gone))
         })
         .await
     }
 
-    /// Writes everything, as long as the client goes on taking it.
-    pub(crate) async fn send(&self, mut bytes: &[u8]) -> Result<(), NoBytes> {
-        let stall = self.thread.site.limits.client_stall;
+    /// Writes everything, as long as the client takes something of it within each `stall`.
+    pub(crate) async fn send(&self, mut bytes: &[u8], stall: Duration) -> Result<(), NoBytes> {
         while !bytes.is_empty() {
             self.slot.arm(Wait::ClientWrite, stall);
             let count = poll_fn(|context| {
@@ -199,8 +201,7 @@ impl Connection {
 
     /// Ends a connection whose client may still be sending: says that nothing more comes, then reads and drops
     /// a bounded rest, since closing at once would reset the connection and could take our answer with it.
-    pub(crate) async fn linger(&self) {
-        let limits = &self.thread.site.limits;
+    pub(crate) async fn linger(&self, limits: &Limits) {
         self.slot.arm(Wait::ClientRead, limits.linger);
         let shutdown = poll_fn(|context| {
             self.slot.register(context);

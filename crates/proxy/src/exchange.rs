@@ -1,10 +1,15 @@
 //! One request in our hands: what the walk needs of its head, and the canonical head that goes to the app.
 
-use contract::{FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for};
+use config::Scheme;
+use contract::{
+    CLIENT_CERTIFICATE, FORWARDED_FOR, FORWARDED_PROTO, is_hop_by_hop, is_reserved, write_forwarded_for,
+};
 use http1::{Body, Known, Method, PathScratch, RequestHead, Version};
 
-use crate::answer::{Answer, Reader};
+use crate::answer::{Answer, Reader, accepts};
+use crate::client::Client;
 use crate::connection::Connection;
+use crate::record::Record;
 use crate::route;
 
 /// Lines that follow [`Exchange::wire`] when the worker is known: the pairing token and the end.
@@ -19,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Body,
     pub(crate) expects_continue: bool,
     pub(crate) websocket: bool,
+    /// Asks as EventSource does (HTML §9.2): with GET, and event streams accepted.
+    pub(crate) wants_events: bool,
     /// Who reads an answer of our own, and in what form.
     pub(crate) reader: Reader,
     /// The request head for the app but for the token line and the empty line.
@@ -40,14 +47,16 @@ impl Exchange {
 ///
 /// # Errors
 /// Our own answer: 400, 404, 413, 414 or 431.
-pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exchange, Answer> {
-    let limits = &connection.thread.site.limits;
+pub(crate) fn receive(record: &Record<'_>, head: &RequestHead) -> Result<Exchange, Answer> {
+    let Record { connection, site, .. } = *record;
+    let limits = &site.limits;
+    check_ssl(record)?;
     if matches!(head.body, Body::Length(length) if length > limits.body_bytes) {
         return Err(Answer::body_too_large(limits.body_bytes));
     }
-    let reader = Reader::of(connection, head);
+    let reader = Reader::of(record, head);
     let mut wire = connection.thread.buffers.output();
-    let lines = write_head(connection, head, &mut wire)?;
+    let Written { lines, accepts_events } = write_head(record, head, &mut wire)?;
     let line_bytes = memchr::memchr(b'\n', &wire).map_or(wire.len(), |end| end + 1);
     if line_bytes > limits.request_line_bytes {
         return Err(Answer::new(414, "the request line with its path is too long"));
@@ -63,22 +72,48 @@ pub(crate) fn receive(connection: &Connection, head: &RequestHead) -> Result<Exc
         keep_alive: head.keep_alive,
         body: head.body,
         expects_continue: head.expect_continue,
-        websocket: head.upgrade_websocket,
+        websocket: head.upgrade_websocket && site.web_sockets,
+        wants_events: accepts_events && head.method == Method::Get,
         reader,
         wire,
     })
 }
 
-/// Writes everything but the token line and the empty line; returns the number of field lines with the token's.
-fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -> Result<usize, Answer> {
+/// `sslFlags`: what IIS asks of the connection that a request comes over.
+fn check_ssl(record: &Record<'_>) -> Result<(), Answer> {
+    let flags = record.site.ssl_flags;
+    if flags.ssl && record.client.scheme != Scheme::Https {
+        return Err(Answer::forbidden(4, "this must be asked for over https (sslFlags)"));
+    }
+    if flags.require_cert && record.connection.stream.with_certificate(|_| ()).is_none() {
+        return Err(Answer::forbidden(7, "this needs a client certificate, and none was shown (sslFlags)"));
+    }
+    Ok(())
+}
+
+fn write_certificate(wire: &mut Vec<u8>, text: &[u8]) {
+    http1::write_field(wire, CLIENT_CERTIFICATE.as_bytes(), text);
+}
+
+/// What was seen while the head was written.
+struct Written {
+    /// Field lines, the token's included.
+    lines: usize,
+    accepts_events: bool,
+}
+
+/// Writes everything but the token line and the empty line.
+fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Result<Written, Answer> {
+    let connection = record.connection;
     let input = connection.input.borrow();
     let data = input.data();
     let mut scratch = PathScratch::default();
-    let base = connection.thread.site.path_base.as_bytes();
+    let base = record.site.path_base.as_bytes();
     let resolved = route::resolve(head, data, &mut scratch, base)?;
     http1::write_request_start(wire, head.method_name.of(data), resolved.raw_path, resolved.query);
     write_host(connection, head, data, wire);
     let mut lines = 5;
+    let mut accepts_events = false;
     for field in &head.fields {
         let name = field.name.of(data);
         let ours = match field.known {
@@ -87,7 +122,9 @@ fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -
             _ => field.nominated || is_hop_by_hop(name) || is_reserved(name),
         };
         if !ours {
-            http1::write_field(wire, name, field.value.of(data));
+            let value = field.value.of(data);
+            accepts_events |= field.known == Known::Accept && accepts(value, b"text/event-stream");
+            http1::write_field(wire, name, value);
             lines += 1;
         }
     }
@@ -100,13 +137,16 @@ fn write_head(connection: &Connection, head: &RequestHead, wire: &mut Vec<u8>) -
         http1::write_field(wire, b"Expect", b"100-continue");
         lines += 1;
     }
-    if head.upgrade_websocket {
+    if head.upgrade_websocket && record.site.web_sockets {
         http1::write_field(wire, b"Connection", b"Upgrade");
         http1::write_field(wire, b"Upgrade", b"websocket");
         lines += 2;
     }
-    write_client(connection, wire);
-    Ok(lines)
+    if connection.stream.with_certificate(|text| write_certificate(wire, text)).is_some() {
+        lines += 1;
+    }
+    write_client(record.client, wire);
+    Ok(Written { lines, accepts_events })
 }
 
 fn write_host(connection: &Connection, head: &RequestHead, data: &[u8], wire: &mut Vec<u8>) {
@@ -118,10 +158,10 @@ fn write_host(connection: &Connection, head: &RequestHead, data: &[u8], wire: &m
 }
 
 /// Exactly one entry each: what a client said about itself is gone by now.
-fn write_client(connection: &Connection, wire: &mut Vec<u8>) {
+fn write_client(client: Client, wire: &mut Vec<u8>) {
     wire.extend_from_slice(FORWARDED_FOR.as_bytes());
     wire.extend_from_slice(b": ");
-    write_forwarded_for(wire, connection.peer);
+    write_forwarded_for(wire, client.address);
     wire.extend_from_slice(b"\r\n");
-    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), connection.scheme.as_str().as_bytes());
+    http1::write_field(wire, FORWARDED_PROTO.as_bytes(), client.scheme.as_str().as_bytes());
 }

@@ -87,6 +87,14 @@ impl Stream {
         matches!(&*self.0.borrow(), Inner::Tls(_))
     }
 
+    /// Looks at the certificate that the client showed (DER in base64), if it did.
+    pub(crate) fn with_certificate<T>(&self, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        match &*self.0.borrow() {
+            Inner::Tls(session) => session.certificate().map(look),
+            Inner::Tcp(_) | Inner::Changing => None,
+        }
+    }
+
     /// Whether the peer got bytes that no caller was told of, so that only the same ones may follow.
     pub(crate) fn owes(&self) -> bool {
         matches!(&*self.0.borrow(), Inner::Tls(session) if session.owes())

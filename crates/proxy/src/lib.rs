@@ -8,6 +8,7 @@
 mod access_log;
 mod answer;
 mod buffer;
+mod client;
 mod clock;
 mod connection;
 mod counters;

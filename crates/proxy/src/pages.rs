@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use supervisor::StartReport;
 
+/// What the module's own page points to.
+const DOCUMENTATION: &str = "https://go.microsoft.com/fwlink/?linkid=808681";
+
 const STYLE: &str = "\
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); --mark: #c2410c }
 @media (prefers-color-scheme: dark) { :root { --mark: #fb923c } }
@@ -25,6 +28,8 @@ pub(crate) struct Page<'a> {
     /// May hold what a client sent, so it is escaped.
     pub(crate) sentence: &'a str,
     pub(crate) id: &'a str,
+    /// Where the page of a failed start points to besides the documentation.
+    pub(crate) link: Option<&'a str>,
     /// Only for a reader who may see it.
     pub(crate) report: Option<&'a StartReport>,
 }
@@ -32,10 +37,15 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// IIS's name for a substatus that has one; otherwise RFC 9110's phrase for the status.
     fn title(&self) -> &'static str {
-        match (self.status, self.substatus) {
-            (502, 5) => "ANCM Out-Of-Process Startup Failure",
-            _ => http1::reason_phrase(self.status),
+        if self.is_failed_start() {
+            "ANCM Out-Of-Process Startup Failure"
+        } else {
+            http1::reason_phrase(self.status)
         }
+    }
+
+    fn is_failed_start(&self) -> bool {
+        (self.status, self.substatus) == (502, 5)
     }
 
     fn number(&self) -> String {
@@ -50,12 +60,13 @@ impl Page<'_> {
         let (number, title, id) = (self.number(), self.title(), self.id);
         let sentence = sentence(self.sentence);
         let report = self.report.map(journey).unwrap_or_default();
+        let further = if self.is_failed_start() { further(self.link) } else { String::new() };
         // IIS's pages end so, and tools that know them look for it.
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>HTTP Error {number} - {title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n\
-             <h1>HTTP Error <b>{number}</b> - {title}</h1>\n<p>{sentence}</p>\n{report}\
+             <h1>HTTP Error <b>{number}</b> - {title}</h1>\n<p>{sentence}</p>\n{report}{further}\
              <footer>Request {id} · Falconer</footer>\n</body>\n</html>\r\n"
         )
     }
@@ -113,6 +124,16 @@ fn journey(report: &StartReport) -> String {
     out
 }
 
+/// Where to read on, in the words of the ASP.NET Core Module's page, which tools look for.
+fn further(link: Option<&str>) -> String {
+    let link = link.map(escape);
+    let own = link.map(|link| format!("<a href=\"{link}\"> <cite> {link} </cite></a> and "));
+    format!(
+        "<p>For more information visit: {}<a href=\"{DOCUMENTATION}\"> <cite> {DOCUMENTATION} </cite></a></p>\n",
+        own.unwrap_or_default()
+    )
+}
+
 /// With a capital and a full stop, escaped.
 fn sentence(text: &str) -> String {
     let mut text = escape(text);
@@ -165,7 +186,7 @@ mod tests {
     use super::*;
 
     fn page(status: u16, substatus: u8, sentence: &str) -> Page<'_> {
-        Page { status, substatus, sentence, id: "1", report: None }
+        Page { status, substatus, sentence, id: "1", link: None, report: None }
     }
 
     fn report() -> StartReport {
@@ -193,6 +214,16 @@ mod tests {
         let html = page(502, 5, "x").html();
         assert!(html.contains("<title>HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure</title>"));
         assert!(html.ends_with("</html>\r\n"));
+        assert!(
+            html.contains("visit: <a href=\"https://go.microsoft.com/fwlink/?linkid=808681\">"),
+            "{html}"
+        );
+        let linked = Page { link: Some("https://help.example/?a&b"), ..page(502, 5, "x") }.html();
+        let link = "<a href=\"https://help.example/?a&amp;b\"> <cite> https://help.example/?a&amp;b </cite></a> and ";
+        assert!(linked.contains(link), "{linked}");
+        assert!(
+            !Page { link: Some("https://help.example"), ..page(502, 3, "x") }.html().contains("help.example")
+        );
         assert!(page(404, 0, "x").html().contains("<title>HTTP Error 404 - Not Found</title>"));
     }
 

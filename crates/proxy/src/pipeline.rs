@@ -1,10 +1,12 @@
 //! The order of a request's walk; nothing else knows it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http1::{Method, RequestHead, Version};
 
 use crate::answer::{Answer, Reader};
+use crate::clock::Wait;
 use crate::connection::Connection;
 use crate::exchange;
 use crate::forward;
@@ -24,23 +26,29 @@ pub(crate) enum Next {
 
 /// One request from its head to its last byte.
 pub(crate) async fn reply(connection: &Rc<Connection>, head: &RequestHead, record: Record<'_>) -> Next {
-    let mut exchange = match exchange::receive(connection, head) {
+    let mut exchange = match exchange::receive(&record, head) {
         Ok(exchange) => exchange,
         Err(answer) => {
-            let to = To { method: head.method, reader: Reader::of(connection, head), keep_alive: false };
+            let to = To { method: head.method, reader: Reader::of(&record, head), keep_alive: false };
             return say(&record, &answer, to).await;
         }
     };
+    let total = record.site.limits.total_timeout;
+    if total != Duration::MAX {
+        connection.slot.arm(Wait::Total, total);
+    }
     let result = forward::forward(connection, &mut exchange, &record).await;
-    connection.slot.disarm_all();
+    connection.slot.disarm_waits();
+    connection.slot.disarm(Wait::Total);
     let next = match result {
         Ok(next) => next,
         Err(Failure::ClientGone) => {
             record.ended(End::ClientGone);
             Next::Close
         }
-        Err(Failure::Abort(end)) => {
+        Err(Failure::Abort(end, sentence)) => {
             record.ended(end);
+            record.says(sentence);
             connection.stream.reset_on_close();
             Next::Close
         }
@@ -76,7 +84,7 @@ pub(crate) async fn say(record: &Record<'_>, answer: &Answer, to: To) -> Next {
     record.answers(answer);
     let close = answer.closes || !to.keep_alive || !connection.thread.is_running();
     let bytes = answer.write(record, to.method, to.reader, close);
-    let sent = connection.send(&bytes).await;
+    let sent = connection.send(&bytes, record.site.limits.client_stall).await;
     if sent.is_ok() {
         record.moved(0, bytes.len() as u64);
     }

@@ -11,8 +11,10 @@ use http1::RequestHead;
 
 use crate::access_log::{self, Sealed};
 use crate::answer::Answer;
+use crate::client::Client;
 use crate::clock;
 use crate::connection::Connection;
+use crate::runtime::Site;
 
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,9 @@ impl End {
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) connection: &'a Connection,
+    /// What holds for it, from its start to its end.
+    pub(crate) site: &'a Site,
+    pub(crate) client: Client,
     /// Names the exchange in our answers and in the log.
     pub(crate) id: u64,
     end: Cell<End>,
@@ -71,7 +76,7 @@ struct Line {
     leased: Cell<Option<Instant>>,
     /// When the first byte of the worker's answer had come.
     answered: Cell<Option<Instant>>,
-    /// The sentence of our own answer.
+    /// The sentence of our own answer, or why the app's broke off.
     sentence: RefCell<Cow<'static, str>>,
     /// The first half of the line: all that must be read off the head before its bytes are gone.
     start: RefCell<Vec<u8>>,
@@ -81,19 +86,26 @@ impl<'a> Record<'a> {
     /// For a request that began then ([`Record::begin`]); `head` is none where it was not understood.
     pub(crate) fn new(
         connection: &'a Connection,
+        site: &'a Site,
         began: Option<Instant>,
         head: Option<&RequestHead>,
     ) -> Self {
         let id = connection.thread.request_id();
+        let client = match head {
+            Some(head) => Client::of(connection, site, head),
+            None => Client::peer(connection),
+        };
         let line = connection.thread.log.as_ref().zip(began).map(|(log, began)| Line {
             began,
             leased: Cell::default(),
             answered: Cell::default(),
             sentence: RefCell::default(),
-            start: RefCell::new(access_log::start(log, connection, (began, id), head)),
+            start: RefCell::new(access_log::start(log, (connection, client), (began, id), head)),
         });
         Self {
             connection,
+            site,
+            client,
             id,
             end: Cell::new(End::Cut),
             status: Cell::new(0),
@@ -134,8 +146,13 @@ impl<'a> Record<'a> {
     pub(crate) fn answers(&self, answer: &Answer) {
         self.status.set(answer.status);
         self.substatus.set(answer.substatus);
+        self.says(answer.sentence.clone());
+    }
+
+    /// Why there is no answer of the app, or only half of one.
+    pub(crate) fn says(&self, sentence: Cow<'static, str>) {
         if let Some(line) = &self.line {
-            line.sentence.replace(answer.sentence.clone());
+            line.sentence.replace(sentence);
         }
     }
 

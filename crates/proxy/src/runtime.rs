@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Limits;
+use config::{Limits, Network, Plan, SslFlags};
 use supervisor::{AppHandle, ToProxy};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
@@ -14,27 +14,55 @@ use crate::access_log::AccessLog;
 use crate::clock::TICK;
 use crate::counters::Totals;
 use crate::forward::pool::{Caps, Pools};
+use crate::forward::warm;
 use crate::listen::accept::{self, Bound, Listener};
 use crate::thread::{Phase, Thread};
 
 /// How long after the end of the drain what is left may take to be cut.
 const CUTTING: Duration = Duration::from_secs(3);
 
-/// The compiled site: what the data threads need of the Plan.
-#[derive(Debug)]
+/// The compiled site: what the data threads need of the Plan. Each exchange keeps the one that it began with.
+#[derive(Debug, Clone)]
 pub struct Site {
     /// Percent-decoded path base, `/` for the root.
     pub path_base: String,
-    /// Every limit.
+    /// Every limit. The number of connections is that of the start.
     pub limits: Limits,
     /// handlerSetting `forwardResponseConnectionHeader`.
     pub forward_connection_header: bool,
     /// `disableStartUpErrorPage`.
     pub disable_start_up_error_page: bool,
+    /// `<webSocket enabled>`: where it is false, an Upgrade is not passed on.
+    pub web_sockets: bool,
+    /// `sslFlags`: what a request's connection must have.
+    pub ssl_flags: SslFlags,
+    /// Whose word about their clients is taken.
+    pub trusted_proxies: Vec<Network>,
+    /// `ANCM_ADDITIONAL_ERROR_PAGE_LINK`.
+    pub error_page_link: Option<String>,
     /// The app's environment is Development, so that everybody may see why it does not start.
     pub development: bool,
-    /// Where sealed Records go as lines; none for nowhere.
+    /// Where sealed Records go as lines; none for nowhere. As it was at the start.
     pub access_log: Option<AccessLog>,
+}
+
+impl Site {
+    /// What a Plan comes to. Whether the app's environment is Development also depends on what it inherits.
+    #[must_use]
+    pub fn of(plan: &Plan, development: bool, access_log: Option<AccessLog>) -> Self {
+        Self {
+            path_base: plan.app.path_base.clone(),
+            limits: plan.limits.clone(),
+            forward_connection_header: plan.app.forward_response_connection_header,
+            disable_start_up_error_page: plan.app.disable_start_up_error_page,
+            web_sockets: plan.app.web_sockets,
+            ssl_flags: plan.ssl_flags,
+            trusted_proxies: plan.trusted_proxies.clone(),
+            error_page_link: plan.app.error_page_link.clone(),
+            development,
+            access_log,
+        }
+    }
 }
 
 /// The supervisor's way to the data threads, made before either of them.
@@ -71,6 +99,8 @@ enum Command {
     Drain { until: Instant, drained: oneshot::Sender<Totals> },
     /// Tells the thread's sums.
     Count(oneshot::Sender<Totals>),
+    /// What begins from now on follows this.
+    Reconfigure(Box<Site>),
     /// Cut everything.
     End,
 }
@@ -81,7 +111,6 @@ enum Command {
 /// When the system gives no thread.
 pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Result<Proxy> {
     let connections = Arc::new(Semaphore::new(site.limits.connections));
-    let site = Arc::new(site);
     let caps = Caps::default();
     let mut commands = Vec::new();
     for (index, (listeners, wire)) in bound.listeners.into_iter().zip(wires.receivers).enumerate() {
@@ -93,7 +122,7 @@ pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Res
             wire,
             inbox,
             app: app.clone(),
-            site: Arc::clone(&site),
+            site: site.clone(),
             caps: caps.clone(),
             connections: Arc::clone(&connections),
         };
@@ -130,6 +159,15 @@ impl Proxy {
         totals
     }
 
+    /// Gives every data thread a new site. Exchanges under way keep theirs; bindings, the number of connections and the
+    /// access log stay as they were at the start.
+    pub fn reconfigure(&self, site: Site) {
+        for command in &self.commands {
+            // As above.
+            let _ = command.send(Command::Reconfigure(Box::new(site.clone())));
+        }
+    }
+
     /// Cuts everything now; a drain under way ends with it.
     pub fn end(&self) {
         for command in &self.commands {
@@ -146,7 +184,7 @@ struct Work {
     wire: UnboundedReceiver<ToProxy>,
     inbox: UnboundedReceiver<Command>,
     app: AppHandle,
-    site: Arc<Site>,
+    site: Site,
     caps: Caps,
     connections: Arc<Semaphore>,
 }
@@ -193,19 +231,21 @@ async fn serve(work: Work) -> io::Result<()> {
                     thread.pools.end_tunnels(worker);
                     thread.clock.wake_all();
                 }
-                ToProxy::Warm { worker, .. } => thread.app.warmed(worker.id, Ok(())),
+                ToProxy::Warm { worker, pages, by } => {
+                    tokio::task::spawn_local(warm::warm(Rc::clone(&thread), worker, pages, by));
+                }
             },
-            command = inbox.recv() => match command {
-                Some(Command::Drain { until, drained }) => {
+            Some(command) = inbox.recv() => match command {
+                Command::Drain { until, drained } => {
                     let drain = drain(Rc::clone(&thread), accepting.clone(), until, drained);
                     tokio::task::spawn_local(drain);
                 }
-                Some(Command::Count(sums)) => {
+                Command::Count(sums) => {
                     // Who asked may have stopped waiting.
                     let _ = sums.send(thread.totals());
                 }
-                Some(Command::End) => thread.enter(Phase::Ending),
-                None => std::future::pending().await,
+                Command::Reconfigure(site) => thread.reconfigure(*site),
+                Command::End => thread.enter(Phase::Ending),
             },
         }
     }
@@ -238,3 +278,25 @@ async fn drain(thread: Rc<Thread>, accepting: Accepting, until: Instant, drained
     }
     let _ = drained.send(thread.totals());
 }
+
+#[cfg(test)]
+impl Default for Site {
+    /// A site that asks for nothing.
+    fn default() -> Self {
+        Self {
+            path_base: "/".to_owned(),
+            limits: Limits::default(),
+            forward_connection_header: false,
+            disable_start_up_error_page: false,
+            web_sockets: true,
+            ssl_flags: SslFlags::default(),
+            trusted_proxies: Vec::new(),
+            error_page_link: None,
+            development: false,
+            access_log: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

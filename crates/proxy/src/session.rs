@@ -17,6 +17,8 @@ pub(crate) struct Session {
     state: State,
     /// Bytes of the caller that are in records already, while these records have not all left.
     owed: usize,
+    /// The certificate that the client showed, in base64: made once, sent with each request.
+    certificate: Option<Box<[u8]>>,
     /// The end is to be a reset: without close_notify, so that nobody takes what came for the whole.
     cut: bool,
 }
@@ -31,7 +33,7 @@ enum State {
 impl Session {
     pub(crate) fn new(socket: TcpStream, config: Arc<ServerConfig>) -> Self {
         let handshake = TlsAcceptor::from(config).accept(socket);
-        Self { state: State::Handshake(handshake), owed: 0, cut: false }
+        Self { state: State::Handshake(handshake), owed: 0, certificate: None, cut: false }
     }
 
     /// Ready when requests may come.
@@ -39,11 +41,20 @@ impl Session {
         let State::Handshake(handshake) = &mut self.state else { return Poll::Ready(Ok(())) };
         let result = ready!(Pin::new(handshake).poll(context));
         let (state, result) = match result {
-            Ok(stream) => (State::Open(stream), Ok(())),
+            Ok(stream) => {
+                let shown = stream.get_ref().1.peer_certificates();
+                self.certificate = shown.and_then(<[_]>::first).map(|leaf| base64(leaf).into());
+                (State::Open(stream), Ok(()))
+            }
             Err(error) => (State::Failed, Err(error)),
         };
         self.state = state;
         Poll::Ready(result)
+    }
+
+    /// Of the client, DER in base64; none when it showed none.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
     }
 
     fn open(&mut self) -> io::Result<Pin<&mut TlsStream<TcpStream>>> {
@@ -103,6 +114,21 @@ impl Session {
     }
 }
 
+/// RFC 4648 §4, in one line.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits =
+            three.iter().enumerate().fold(0, |bits, (at, &byte)| bits | u32::from(byte) << (16 - 8 * at));
+        for place in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
+            out.push(if place <= three.len() { digit } else { b'=' });
+        }
+    }
+    out
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys of the session are nobody's to print.
@@ -111,5 +137,26 @@ impl std::fmt::Debug for State {
             Self::Open(_) => "Open",
             Self::Failed => "Failed",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_the_standard_has_it() {
+        for (text, wanted) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(text.as_bytes()), wanted.as_bytes(), "RFC 4648 §10");
+        }
+        assert_eq!(base64(&[0xFB, 0xFF, 0xBF]), b"+/+/");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http1::RequestHead;
 use supervisor::AppHandle;
@@ -29,7 +28,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Thread {
     pub(crate) index: usize,
-    pub(crate) site: Arc<Site>,
+    /// The newest one; an exchange keeps the one that it began with.
+    site: RefCell<Rc<Site>>,
     pub(crate) app: AppHandle,
     pub(crate) clock: Rc<Clock>,
     pub(crate) buffers: Buffers,
@@ -46,14 +46,14 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    pub(crate) fn new(index: usize, site: Arc<Site>, app: AppHandle, pools: Pools) -> Self {
+    pub(crate) fn new(index: usize, site: Site, app: AppHandle, pools: Pools) -> Self {
         // The high half tells threads and server starts apart, the low half counts.
         let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let start = start.map_or(0, |since| since.as_millis() as u64);
         let log = site.access_log.as_ref().map(ThreadLog::new);
         Self {
             index,
-            site,
+            site: RefCell::new(Rc::new(site)),
             app,
             clock: Rc::new(Clock::default()),
             buffers: Buffers::default(),
@@ -66,6 +66,16 @@ impl Thread {
             heads: RefCell::default(),
             next_request: Cell::new((start << 24) ^ ((index as u64) << 56)),
         }
+    }
+
+    /// What holds for whatever begins now.
+    pub(crate) fn site(&self) -> Rc<Site> {
+        Rc::clone(&self.site.borrow())
+    }
+
+    /// Exchanges that begin from now on follow this one.
+    pub(crate) fn reconfigure(&self, site: Site) {
+        self.site.replace(Rc::new(site));
     }
 
     /// A head to parse into, with room from earlier requests.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use config::{Code, Diagnostic, Place, Severity, TlsPlan};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
-use rustls::{Error, InconsistentKeys, ServerConfig, version};
+use rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig, version};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -23,10 +24,11 @@ impl Tls {
     pub fn prepare(plan: &TlsPlan) -> Result<Self, Diagnostic> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certified = certified(plan, &provider)?;
+        let verifier = client_verifier(plan, &provider)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .expect("the provider has suites for both")
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             // The place of a resolver that looks at the name which the client asks for (SNI).
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -56,6 +58,28 @@ fn certified(plan: &TlsPlan, provider: &CryptoProvider) -> Result<CertifiedKey, 
         None => return Err(no_match(plan, chain.first().map(|first| matches(first, &signing)))),
     }
     Ok(CertifiedKey::new(chain, signing))
+}
+
+/// Clients are asked for a certificate where there is somebody to have signed it. None is refused for having none: that
+/// is said as HTTP (403.7), so that people see a page; a wrong one ends the handshake.
+fn client_verifier(
+    plan: &TlsPlan,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Diagnostic> {
+    let Some(file) = &plan.client_ca else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+    let unusable = |why: String| unusable("--tls-client-ca", format!("{} {why}", file.path.display()));
+    let mut authorities = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(&file.text) {
+        let authority = authority.map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        authorities.add(authority).map_err(|error| unusable(format!("cannot be used: {error}")))?;
+    }
+    if authorities.is_empty() {
+        return Err(unusable("holds no certificate".to_owned()));
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| unusable(format!("cannot be used: {error}")))
 }
 
 fn matches(certificate: &CertificateDer<'static>, key: &Arc<dyn SigningKey>) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::face::{ServingWorker, WorkerId};
 use crate::messages::{AppEvent, Suspicion, ToProxy};
 use crate::process::{Exit, NotListening};
+use crate::report::Settings;
 
 /// Something happened that concerns one app.
 #[derive(Debug)]
@@ -27,12 +28,20 @@ pub enum Event {
     Offline(Arc<[u8]>),
     /// `app_offline.htm` is not there any more.
     Online,
-    /// Every worker is to be replaced by one that follows this plan.
+    /// A request came while fewer workers serve than may.
+    More,
+    /// The warm-up pages of this worker were asked for; the reason when one could not be had.
+    Warmed(WorkerId, Result<(), String>),
+    /// A second is over: time to look who is used.
+    Look,
+    /// The processes of this worker hold so many private bytes.
+    Memory(WorkerId, u64),
+    /// Every worker is to be replaced.
     Recycle {
         /// Why.
-        cause: Cause,
-        /// What the new workers are to be; the same as before where only something around it changed.
-        plan: Box<config::AppPlan>,
+        cause: RecycleCause,
+        /// What the new workers are to be; none when the plan is what it was.
+        settings: Option<Box<Settings>>,
     },
     /// The server stops: no start any more, requests may end until then.
     Stop {
@@ -47,7 +56,7 @@ pub enum Event {
 
 /// Why workers are replaced although nothing is wrong with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum RecycleCause {
     /// A web.config was written or touched.
     Config,
     /// Another folder stands at the app's path.
@@ -62,6 +71,16 @@ pub enum Cause {
     Memory,
     /// The clock reached a time of `periodicRestart schedule`.
     Schedule,
+}
+
+impl RecycleCause {
+    /// The app may be another one now, so that nothing of what failed before says anything about it.
+    pub(crate) fn is_news(self) -> bool {
+        match self {
+            Self::Config | Self::Folder | Self::Operator => true,
+            Self::Age | Self::Requests | Self::Memory | Self::Schedule => false,
+        }
+    }
 }
 
 /// What happens to a worker's process.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use contract::PairingToken;
 
@@ -35,12 +36,15 @@ pub enum Face {
     Asleep {
         /// The last start there was, 0 for none.
         start: u64,
+        /// As in `Starting`.
+        failed: Option<(u64, Arc<StartReport>)>,
     },
-    /// The last start failed. A request that finds this sends `Wake` and waits for a later start; requests
-    /// that waited for this start are answered 502.5 with the report.
+    /// Nothing runs and nothing is started for a while, since starts failed: 502.5 with the report, at once.
     Failed {
         /// The start that failed.
         start: u64,
+        /// Until when.
+        until: Instant,
         /// What happened.
         report: Arc<StartReport>,
     },
@@ -61,7 +65,7 @@ impl Face {
                 ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(our, their)| our.id == their.id)
             }
             (Self::Starting { start: ours, .. }, Self::Starting { start: theirs, .. })
-            | (Self::Asleep { start: ours }, Self::Asleep { start: theirs })
+            | (Self::Asleep { start: ours, .. }, Self::Asleep { start: theirs, .. })
             | (Self::Failed { start: ours, .. }, Self::Failed { start: theirs, .. }) => ours == theirs,
             (Self::Offline { page: ours }, Self::Offline { page: theirs }) => ours == theirs,
             (Self::Stopped, Self::Stopped) => true,
@@ -102,6 +106,27 @@ impl ServingWorker {
     #[must_use]
     pub fn enter(&self, thread: usize) -> Option<Lease> {
         self.gates[thread].enter()
+    }
+
+    /// Requests that it has now, over all data threads.
+    #[must_use]
+    pub fn busy(&self) -> u64 {
+        self.gates.iter().map(|gate| gate.inside()).sum()
+    }
+
+    /// Requests that it ever got; wraps.
+    pub(crate) fn entered(&self) -> u32 {
+        self.gates.iter().fold(0, |sum, gate| sum.wrapping_add(gate.entered()))
+    }
+
+    /// Requests that it ever got from one data thread; wraps.
+    pub(crate) fn entered_by(&self, thread: usize) -> u32 {
+        self.gates[thread].entered()
+    }
+
+    /// Whether it answered any.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.gates.iter().any(|gate| gate.has_answered())
     }
 
     /// A worker outside any supervisor, for tests of the proxy: always open, never told to go.

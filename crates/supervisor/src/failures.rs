@@ -24,6 +24,10 @@ pub(crate) enum Cause {
     NotListening(NotListening),
     /// It ended before it listened; how is not known when its keeper ended first.
     Ended(Option<Exit>),
+    /// It listened, and ended by itself; whether it had answered by then is not judged yet.
+    Crashed,
+    /// It listened, and ended before it answered a request.
+    Unanswered(Option<Exit>),
 }
 
 /// One attempt that came to nothing.
@@ -48,7 +52,7 @@ impl Cause {
             Self::InvalidPort(_) => "SetupListenPort",
             Self::NotLaunched { stage, .. } => stage,
             Self::SpawnFailed { .. } => "CreateProcess",
-            Self::NotListening(_) | Self::Ended(_) => "PostStartCheck",
+            Self::NotListening(_) | Self::Ended(_) | Self::Crashed | Self::Unanswered(_) => "PostStartCheck",
         }
     }
 }
@@ -60,7 +64,11 @@ impl FailedAttempt {
             Cause::NotListening(NotListening::Stranger { .. }) => true,
             Cause::NotListening(NotListening::Deadline { elsewhere }) => elsewhere.is_empty(),
             Cause::Ended(_) => self.port_was_taken(),
-            Cause::InvalidPort(_) | Cause::NotLaunched { .. } | Cause::SpawnFailed { .. } => false,
+            Cause::InvalidPort(_)
+            | Cause::NotLaunched { .. }
+            | Cause::SpawnFailed { .. }
+            | Cause::Crashed
+            | Cause::Unanswered(_) => false,
         }
     }
 
@@ -96,6 +104,17 @@ impl FailedAttempt {
                 "The app's keeper process ended before the app listened, and took the app with it".to_owned(),
                 "Something killed it, perhaps for want of memory: see the kernel's log.",
             ),
+            Cause::Crashed | Cause::Unanswered(None) => told(
+                format!("The process that listened on port {port} ended before it answered a request"),
+                "See its output for why; how it ended is known only of a process that was started directly.",
+            ),
+            Cause::Unanswered(Some(exit)) => Told {
+                reason: format!(
+                    "The app listened on port {port} and {} before it answered a request",
+                    exit_in_words(*exit)
+                ),
+                hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
+            },
             Cause::Ended(Some(exit)) => Told {
                 reason: format!("The app {} before it listened on port {port}", exit_in_words(*exit)),
                 hint: exit_hint(*exit, &evidence.output).map(str::to_owned),

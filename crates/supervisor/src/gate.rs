@@ -3,27 +3,38 @@
 //! A request is either counted before the drain begins or refused and tried on the next worker; there is no
 //! third case. The last release of the last shard after closing sends `GateEmpty`.
 //!
+//! The same word counts how many requests ever entered, so that counting them costs nothing; what the supervisor reads
+//! of it once a second tells it which workers are idle.
+//!
 //! Built with `--cfg loom`, the atomics are the model checker's and the tests below try every interleaving.
 
 use std::sync::Arc;
 #[cfg(not(loom))]
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::messages::{ToSupervisor, WorkerId};
 
 const CLOSED: u64 = 1;
+/// One request inside.
 const ONE: u64 = 2;
+/// One request that ever entered.
+const ENTERED: u64 = 1 << 32;
+/// Closed or not, and who is inside.
+const INSIDE: u64 = ENTERED - 1;
 
 /// One data thread's door to one worker. Alone on its cache lines, so that threads do not slow each other.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Gate {
+    /// From the lowest bit: closed, 31 bits of requests inside, 32 bits of requests ever, which wrap.
     state: AtomicU64,
+    /// An answer came from the worker.
+    answered: AtomicBool,
     all: Arc<Set>,
 }
 
@@ -48,14 +59,17 @@ impl Gate {
         empty: &UnboundedSender<ToSupervisor>,
     ) -> Vec<Arc<Self>> {
         let all = Arc::new(Set { worker, busy: AtomicUsize::new(threads), empty: empty.clone() });
-        (0..threads).map(|_| Arc::new(Self { state: AtomicU64::new(0), all: Arc::clone(&all) })).collect()
+        let gate =
+            |_| Self { state: AtomicU64::new(0), answered: AtomicBool::new(false), all: Arc::clone(&all) };
+        (0..threads).map(gate).map(Arc::new).collect()
     }
 
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Lease> {
         // A plain add would count a request in after the last one has left, and report "empty" twice.
         let mut state = self.state.load(Ordering::Acquire);
         while state & CLOSED == 0 {
-            match self.state.compare_exchange_weak(state, state + ONE, Ordering::AcqRel, Ordering::Acquire) {
+            let entered = state.wrapping_add(ONE + ENTERED);
+            match self.state.compare_exchange_weak(state, entered, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Some(Lease { gate: Arc::clone(self) }),
                 Err(now) => state = now,
             }
@@ -63,10 +77,25 @@ impl Gate {
         None
     }
 
+    /// Requests inside.
+    pub(crate) fn inside(&self) -> u64 {
+        (self.state.load(Ordering::Relaxed) & INSIDE) / ONE
+    }
+
+    /// Requests that ever entered; wraps.
+    pub(crate) fn entered(&self) -> u32 {
+        u32::try_from(self.state.load(Ordering::Relaxed) / ENTERED).expect("32 bits are left")
+    }
+
+    /// Whether a request got an answer.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// Lets nobody in any more. Closing twice is harmless.
     pub(crate) fn close(&self) {
         let before = self.state.fetch_or(CLOSED, Ordering::AcqRel);
-        if before == 0 {
+        if before & INSIDE == 0 {
             self.all.one_is_empty();
         }
     }
@@ -87,11 +116,18 @@ impl Lease {
     pub fn worker(&self) -> WorkerId {
         self.gate.all.worker
     }
+
+    /// The worker answered: an end of it from now on is no failed start. A read but for the first time.
+    pub fn answered(&self) {
+        if !self.gate.has_answered() {
+            self.gate.answered.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.gate.state.fetch_sub(ONE, Ordering::AcqRel) == CLOSED + ONE {
+        if self.gate.state.fetch_sub(ONE, Ordering::AcqRel) & INSIDE == CLOSED + ONE {
             self.gate.all.one_is_empty();
         }
     }
@@ -203,6 +239,25 @@ mod tests {
         assert!(matches!(receiver.try_recv(), Ok(ToSupervisor::GateEmpty(WorkerId(7)))));
         gates.iter().for_each(|gate| gate.close());
         assert!(receiver.try_recv().is_err());
+    }
+
+    #[test]
+    fn requests_are_counted_inside_and_ever() {
+        let (sender, mut receiver) = unbounded_channel();
+        let gates = Gate::set(WorkerId(7), 1, &sender);
+        // Just before the count of all requests wraps.
+        gates[0].state.store(u64::from(u32::MAX) * ENTERED, Ordering::Relaxed);
+        let (one, two) = (gates[0].enter().unwrap(), gates[0].enter().unwrap());
+        assert_eq!((gates[0].inside(), gates[0].entered()), (2, 1));
+        assert!(!gates[0].has_answered());
+        one.answered();
+        assert!(gates[0].has_answered());
+        gates[0].close();
+        drop(one);
+        assert!(receiver.try_recv().is_err());
+        drop(two);
+        assert!(receiver.try_recv().is_ok());
+        assert_eq!((gates[0].inside(), gates[0].entered()), (0, 1));
     }
 
     #[test]

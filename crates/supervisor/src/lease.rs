@@ -24,6 +24,8 @@ struct Shared {
     /// Goes up after each change of the face.
     version: watch::Receiver<u64>,
     waiting: AtomicUsize,
+    /// Workers that requests may still ask for, beside those that serve: each takes one.
+    more: AtomicUsize,
     /// Requests that may wait.
     queue: usize,
     /// How long each may.
@@ -41,8 +43,13 @@ pub(crate) struct Publisher {
 /// Why a request gets no worker.
 #[derive(Debug, Clone)]
 pub enum NoLease {
-    /// The start that it waited for failed: 502.5.
-    Failed(Arc<StartReport>),
+    /// The start that it waited for failed, or nothing is started for a while because starts failed: 502.5.
+    Failed {
+        /// What happened.
+        report: Arc<StartReport>,
+        /// How long nothing is started; none when the next request starts the app.
+        retry_after: Option<Duration>,
+    },
     /// Too many wait already: 503.
     QueueFull,
     /// It waited for longer than both attempts of a start may take (twice `startupTimeLimit`): 503.
@@ -69,8 +76,9 @@ impl AppHandle {
         supervisor: UnboundedSender<ToSupervisor>,
     ) -> (Self, Publisher) {
         let (sender, version) = watch::channel(0);
-        let face = ArcSwap::from_pointee(Face::Asleep { start: 0 });
-        let shared = Shared { face, version, waiting: AtomicUsize::new(0), queue, patience, supervisor };
+        let face = ArcSwap::from_pointee(Face::Asleep { start: 0, failed: None });
+        let (waiting, more) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Shared { face, version, waiting, more, queue, patience, supervisor };
         let handle = Self(Arc::new(shared));
         (handle.clone(), Publisher { handle, version: sender })
     }
@@ -100,7 +108,23 @@ impl AppHandle {
     /// A lease if a worker serves right now. `thread` is the data thread's index.
     #[must_use]
     pub fn try_lease(&self, thread: usize) -> Option<Lease> {
-        enter(&self.face(), thread)
+        let lease = enter(&self.face(), thread)?;
+        // With as many workers as may be, this is a read.
+        if self.0.more.load(Ordering::Relaxed) > 0 {
+            self.ask_for_more();
+        }
+        Some(lease)
+    }
+
+    /// IIS gives each request the next process in turn and starts the one that is not there. So the n-th request asks
+    /// for the n-th worker, but none waits for it.
+    #[cold]
+    fn ask_for_more(&self) {
+        let take = |more: usize| more.checked_sub(1);
+        if self.0.more.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            // A supervisor that is gone needs no message.
+            let _ = self.0.supervisor.send(ToSupervisor::More);
+        }
     }
 
     /// A lease, at once when a worker serves; else wakes the app and waits.
@@ -166,7 +190,13 @@ impl AppHandle {
             // Before looking: a change after this line ends the wait below at once.
             version.borrow_and_update();
             match look(&self.face(), thread, &mut known) {
-                Look::Done(result) => return result,
+                Look::Done(result) => {
+                    // Whoever waited alone is the request that the first worker was started for.
+                    if result.is_ok() && self.waiting() > 1 {
+                        self.ask_for_more();
+                    }
+                    return result;
+                }
                 Look::WakeAfter(seen) if woken != Some(seen) => {
                     woken = Some(seen);
                     let _ = self.0.supervisor.send(ToSupervisor::Wake { seen });
@@ -183,13 +213,26 @@ impl AppHandle {
 
 fn enter(face: &Face, thread: usize) -> Option<Lease> {
     match face {
-        Face::Up(workers) => workers.iter().find_map(|worker| worker.enter(thread)),
+        Face::Up(workers) => match &workers[..] {
+            [worker] => worker.enter(thread),
+            workers => enter_least_busy(workers, thread),
+        },
         Face::Starting { .. }
         | Face::Asleep { .. }
         | Face::Failed { .. }
         | Face::Offline { .. }
         | Face::Stopped => None,
     }
+}
+
+/// The worker with the fewest requests in it; among equals each in turn, so that all of them stay warm.
+fn enter_least_busy(workers: &[Arc<ServingWorker>], thread: usize) -> Option<Lease> {
+    let turn = workers.iter().fold(0_u32, |sum, worker| sum.wrapping_add(worker.entered_by(thread)));
+    let first = turn as usize % workers.len();
+    let in_turn = || workers[first..].iter().chain(&workers[..first]);
+    let least = in_turn().min_by_key(|worker| worker.busy())?;
+    // One that closed its gate meanwhile is as good as gone.
+    least.enter(thread).or_else(|| in_turn().find_map(|worker| worker.enter(thread)))
 }
 
 /// `known` is the last start that was over when the request came: later failures answer it, earlier ones do
@@ -203,29 +246,33 @@ fn look(face: &Face, thread: usize, known: &mut Option<u64>) -> Look {
         }
         Face::Starting { start, failed } => {
             let known = *known.get_or_insert(start - 1);
-            match failed {
-                Some((failed, report)) if *failed > known => {
-                    Look::Done(Err(NoLease::Failed(Arc::clone(report))))
-                }
-                Some(_) | None => Look::Wait,
-            }
+            news(failed, known).unwrap_or(Look::Wait)
         }
-        Face::Asleep { start } => {
-            known.get_or_insert(*start);
-            Look::WakeAfter(*start)
+        Face::Asleep { start, failed } => {
+            let known = *known.get_or_insert(*start);
+            news(failed, known).unwrap_or(Look::WakeAfter(*start))
         }
-        Face::Failed { start, report } => {
-            if *start > *known.get_or_insert(*start) {
-                return Look::Done(Err(NoLease::Failed(Arc::clone(report))));
-            }
-            Look::WakeAfter(*start)
+        Face::Failed { until, report, .. } => {
+            let rest = until.saturating_duration_since(tokio::time::Instant::now().into_std());
+            Look::Done(Err(NoLease::Failed { report: Arc::clone(report), retry_after: Some(rest) }))
         }
         Face::Offline { page } => Look::Done(Err(NoLease::Offline(Arc::clone(page)))),
         Face::Stopped => Look::Done(Err(NoLease::Stopped)),
     }
 }
 
+/// The answer to a request that came before this start failed.
+fn news(failed: &Option<(u64, Arc<StartReport>)>, known: u64) -> Option<Look> {
+    let (_, report) = failed.as_ref().filter(|(start, _)| *start > known)?;
+    Some(Look::Done(Err(NoLease::Failed { report: Arc::clone(report), retry_after: None })))
+}
+
 impl Publisher {
+    /// So many workers may be asked for beside those that serve or start.
+    pub(crate) fn allow_more(&self, more: usize) {
+        self.handle.0.more.store(more, Ordering::Relaxed);
+    }
+
     /// Shows a new face to every data thread.
     pub(crate) fn publish(&self, face: Face) {
         self.handle.0.face.store(Arc::new(face));

@@ -31,11 +31,11 @@ mod worker;
 
 #[cfg(not(loom))]
 pub use app::{
-    ATTEMPTS_MOST, App, DRAIN_LIMIT, GATE_GRACE, KILL_LIMIT, LAUNCH_GRACE, LAUNCH_WINDOW, LAUNCHES_MOST,
-    PAUSE_AFTER_FAILURE,
+    ATTEMPTS_MOST, App, CROWDED_DRAIN, GATE_GRACE, KILL_LIMIT, LAUNCH_GRACE, PAUSES, RAPID_FAILS_WINDOW,
+    RETRY_RECYCLE, STEADY,
 };
 #[cfg(not(loom))]
-pub use event::{Cause, Effect, Event, Evidence, WorkerEvent};
+pub use event::{Effect, Event, Evidence, RecycleCause, WorkerEvent};
 #[cfg(not(loom))]
 pub use face::{Address, Face, ServingWorker};
 pub use gate::{Gate, Lease};

@@ -5,10 +5,12 @@
 //! happens here), 2000 to 2099 where it has not.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::{AppPlan, PortChoice};
+use config::{AppPlan, PortChoice, Recycling, WarmUpPage};
 
+use crate::event::RecycleCause;
 use crate::failures::{self, FailedAttempt, Told};
 use crate::messages::{AppEvent, Level, StartReport, Suspicion};
 use crate::process::Exit;
@@ -45,6 +47,8 @@ event_ids! {
     StartAttemptFailed = 1000, Warning;
     /// The app listens and takes requests.
     Started = 1001, Information;
+    /// More processes of the app ended within a minute than rapidFailsPerMinute allows.
+    RapidFails = 1003, Warning;
     /// The file for stdout and stderr could not be made; the app runs without it.
     LogFileFailed = 1004, Warning;
     /// The app did not end within shutdownTimeLimit and was killed.
@@ -55,6 +59,8 @@ event_ids! {
     RecycledOffline = 1012, Information;
     /// The start failed for good; the event carries the end of what the app printed.
     StartFailed = 1020, Error;
+    /// A web.config changed: another process takes the place of the one that serves.
+    RecycledConfig = 1021, Information;
     /// The app's process is gone; a warning when nobody had told it to go.
     ShutDown = 1030, Information;
     /// The process that was started ended, but the one that listens lives: a launcher.
@@ -69,6 +75,18 @@ event_ids! {
     Offline = 2004, Information;
     /// app_offline.htm is gone; the next request starts the app.
     Online = 2005, Information;
+    /// Starts of the app fail, or it ends before it answers a request: it is not started again for a while.
+    Pausing = 2006, Warning;
+    /// Another process takes the place of the one that serves.
+    Recycled = 2007, Information;
+    /// The process that was to take the place of another one did not start; the other one goes on serving.
+    RecycleFailed = 2008, Warning;
+    /// Nobody used the app for idleTimeout, and its processes are stopped; the next request starts it.
+    Idle = 2009, Information;
+    /// A page of applicationInitialization could not be had; the app serves all the same.
+    NotWarmed = 2010, Warning;
+    /// The app listened and ended before it answered a request; the event carries the end of what it printed.
+    Unanswered = 2011, Error;
 }
 
 impl EventId {
@@ -84,7 +102,7 @@ impl EventId {
 }
 
 /// What of the Plan one app's state machine and its messages need.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The app as events call it: its path.
     pub application: String,
@@ -102,22 +120,53 @@ pub struct Settings {
     pub startup_time_limit: Duration,
     /// How long a graceful stop may take.
     pub shutdown_time_limit: Duration,
+    /// Start at once, but after an end only with the next request.
+    pub preload: bool,
+    /// How long requests on a worker that must go may take to end, when the server itself goes on.
+    pub drain_limit: Duration,
+    /// Ends of workers within a minute that are still followed by a start.
+    pub rapid_fails_per_minute: u32,
+    /// A worker must be gone before the one that takes its place is started.
+    pub disallow_overlap: bool,
+    /// How long without a request until nothing runs; none for ever.
+    pub idle_timeout: Option<Duration>,
+    /// When workers are replaced although nothing is wrong.
+    pub recycling: Recycling,
+    /// What a worker is asked for before it serves.
+    pub warm_up: Arc<[WarmUpPage]>,
 }
 
 impl Settings {
     /// Those of this plan.
     #[must_use]
-    pub fn of(plan: &AppPlan) -> Self {
+    pub fn of(plan: &AppPlan, drain_limit: Duration) -> Self {
+        let instances = match plan.port {
+            PortChoice::Draw => plan.processes_per_application as usize,
+            // Two cannot listen on the same port.
+            PortChoice::Fixed(_) | PortChoice::Invalid(_) => 1,
+        };
         Self {
             application: plan.path_base.clone(),
             folder: plan.folder.display().to_string(),
             command: command_line(plan),
             port: plan.port.clone(),
-            instances: 1,
+            instances: instances.max(1),
             always_running: plan.always_running,
             startup_time_limit: plan.startup_time_limit,
             shutdown_time_limit: plan.shutdown_time_limit,
+            preload: plan.preload,
+            drain_limit,
+            rapid_fails_per_minute: plan.rapid_fails_per_minute,
+            disallow_overlap: plan.disallow_overlapping_rotation,
+            idle_timeout: plan.idle_timeout,
+            recycling: plan.recycling.clone(),
+            warm_up: plan.warm_up.clone().into(),
         }
+    }
+
+    /// Two workers may run at the same time.
+    pub(crate) fn overlaps(&self) -> bool {
+        !self.disallow_overlap && self.port == PortChoice::Draw
     }
 
     fn subject(&self) -> String {
@@ -156,21 +205,18 @@ impl Settings {
     }
 
     pub(crate) fn start_failed(&self, report: &StartReport) -> AppEvent {
-        let mut message = format!(
+        let message = format!(
             "{} failed to start process with commandline '{}': {}.",
             self.subject(),
             self.command,
             report.reason
         );
-        if let Some(hint) = &report.hint {
-            let _ = write!(message, " {hint}");
-        }
-        if report.output.is_empty() {
-            message.push_str(" It printed nothing.");
-        } else {
-            let _ = write!(message, " Last 30,000 characters of its stdout and stderr:\n{}", report.output);
-        }
-        EventId::StartFailed.says(message)
+        EventId::StartFailed.says(with_output(message, report))
+    }
+
+    pub(crate) fn unanswered(&self, report: &StartReport) -> AppEvent {
+        let message = format!("{} with commandline '{}': {}.", self.subject(), self.command, report.reason);
+        EventId::Unanswered.says(with_output(message, report))
     }
 
     pub(crate) fn started(&self, worker: &Worker) -> AppEvent {
@@ -242,6 +288,85 @@ impl Settings {
         ))
     }
 
+    pub(crate) fn pausing(&self, pause: Duration, failures: u32) -> AppEvent {
+        EventId::Pausing.says(format!(
+            "Application '{}' failed {failures} times in a row; it is not started again for {} seconds.",
+            self.application,
+            pause.as_secs_f32()
+        ))
+    }
+
+    /// IIS: event 1003, and the same page as for a start that failed.
+    pub(crate) fn rapid_fails_report(&self) -> StartReport {
+        StartReport {
+            command: self.command.clone(),
+            folder: self.folder.clone(),
+            stage: "RapidFailProtection",
+            reason: format!(
+                "Maximum rapid fail count per minute of '{}' exceeded",
+                self.rapid_fails_per_minute
+            ),
+            hint: Some(
+                "The app's processes end by themselves: events 1030 in the server's log say how. It is started again \
+                 when the minute is over, or when its web.config changes."
+                    .to_owned(),
+            ),
+            port: 0,
+            attempts: 0,
+            output: String::new(),
+        }
+    }
+
+    pub(crate) fn rapid_fails(&self, report: &StartReport) -> AppEvent {
+        EventId::RapidFails.says(format!("Application '{}': {}.", self.application, report.reason))
+    }
+
+    /// `of`: the process that is replaced, unless all are.
+    pub(crate) fn recycled(&self, cause: RecycleCause, of: Option<u32>) -> AppEvent {
+        let (application, limits) = (&self.application, &self.recycling);
+        let why = match cause {
+            RecycleCause::Config => {
+                return EventId::RecycledConfig.says(format!(
+                    "Application '{application}' was recycled after detecting a configuration change."
+                ));
+            }
+            RecycleCause::Folder => "another folder stands at its path".to_owned(),
+            RecycleCause::Operator => "the operator asked for it".to_owned(),
+            RecycleCause::Schedule => "the time of its schedule has come".to_owned(),
+            RecycleCause::Age => {
+                format!("it is {} seconds old", limits.time.unwrap_or_default().as_secs())
+            }
+            RecycleCause::Requests => format!("it got {} requests", limits.requests.unwrap_or_default()),
+            RecycleCause::Memory => {
+                format!("it holds more than {} bytes", limits.private_memory.unwrap_or_default())
+            }
+        };
+        let whose = of.map_or_else(String::new, |pid| format!("process '{pid}' of "));
+        EventId::Recycled.says(format!("Recycling {whose}application '{application}': {why}."))
+    }
+
+    pub(crate) fn recycle_failed(&self, kept: &[u32]) -> AppEvent {
+        let kept: Vec<_> = kept.iter().map(|pid| format!("'{pid}'")).collect();
+        EventId::RecycleFailed.says(format!(
+            "Application '{}' could not be recycled, as its new process did not start; process {} goes on serving.",
+            self.application,
+            kept.join(", ")
+        ))
+    }
+
+    pub(crate) fn idle(&self) -> AppEvent {
+        EventId::Idle.says(format!(
+            "Application '{}' is stopped, as nobody used it for {} seconds; the next request starts it.",
+            self.application,
+            self.idle_timeout.unwrap_or_default().as_secs()
+        ))
+    }
+
+    pub(crate) fn not_warmed(&self, why: &str) -> AppEvent {
+        EventId::NotWarmed
+            .says(format!("A warm-up page of application '{}' could not be had: {why}.", self.application))
+    }
+
     /// `ran`: it served or was about to.
     pub(crate) fn offline(&self, ran: bool) -> AppEvent {
         let application = &self.application;
@@ -282,6 +407,18 @@ impl Settings {
         }
         event
     }
+}
+
+fn with_output(mut message: String, report: &StartReport) -> String {
+    if let Some(hint) = &report.hint {
+        let _ = write!(message, " {hint}");
+    }
+    if report.output.is_empty() {
+        message.push_str(" It printed nothing.");
+    } else {
+        let _ = write!(message, " Last 30,000 characters of its stdout and stderr:\n{}", report.output);
+    }
+    message
 }
 
 fn command_line(plan: &AppPlan) -> String {

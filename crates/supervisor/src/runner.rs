@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::app::{self, App};
-use crate::event::{Cause, Effect, Event, Evidence, WorkerEvent};
+use crate::event::{Effect, Event, Evidence, RecycleCause, WorkerEvent};
 use crate::face::{Address, ServingWorker, WorkerId};
 use crate::gate::Gate;
 use crate::lease::{AppHandle, Publisher};
@@ -26,12 +26,15 @@ use crate::process::environ::{self, Computed};
 use crate::process::ownership::KeptListeners;
 use crate::process::{self, Exit, Launch, ProcessEvent, ProcessHandle, Spawner, port};
 use crate::report::Settings;
-use crate::triggers::Triggers;
+use crate::triggers::{Listeners, Triggers};
 use crate::worker::Worker;
 
 /// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
 /// answered with what went wrong (502.5) and not with the end of patience (503).
 const VERDICT: Duration = Duration::from_secs(1);
+
+/// How often to look what requests use of the workers.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Everything that one app needs to run.
 #[derive(Debug)]
@@ -68,8 +71,10 @@ pub enum Change {
 /// The server's hold on one app.
 #[derive(Debug)]
 pub struct AppControl {
-    commands: UnboundedSender<Event>,
+    commands: UnboundedSender<Command>,
     over: watch::Receiver<bool>,
+    /// What the current plan comes from, for who watches the disk.
+    config_files: watch::Sender<Vec<PathBuf>>,
 }
 
 impl AppControl {
@@ -77,28 +82,39 @@ impl AppControl {
     /// within `shutdownTimeLimit`. Returns when nothing of the app is left.
     pub async fn stop(&self, drain_until: Instant) {
         // A runner that is gone has nothing left to stop.
-        let _ = self.commands.send(Event::Stop { drain_until });
+        let _ = self.commands.send(Command::Event(Event::Stop { drain_until }));
         let _ = self.over.clone().wait_for(|over| *over).await;
     }
 
     /// Replaces every worker by one that follows this plan, with overlap unless the plan forbids it.
-    pub fn recycle(&self, cause: Cause, plan: AppPlan) {
+    pub fn recycle(&self, cause: RecycleCause, plan: AppPlan) {
+        self.config_files.send_replace(plan.config_files.clone());
         // A runner that is gone has nothing left to recycle.
-        let _ = self.commands.send(Event::Recycle { cause, plan: Box::new(plan) });
+        let _ = self.commands.send(Command::Recycle(cause, Box::new(plan)));
     }
 
     /// Kills every process at once; [`AppControl::stop`] still tells when they are gone.
     pub fn stop_now(&self) {
-        let _ = self.commands.send(Event::StopNow);
+        let _ = self.commands.send(Command::Event(Event::StopNow));
     }
+}
+
+/// What the runner is told from outside its processes and its requests.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Event(Event),
+    /// Another plan, or the same once more.
+    Recycle(RecycleCause, Box<AppPlan>),
 }
 
 /// Starts to look after one app. Must be called inside the control runtime.
 pub fn start_app(setup: AppSetup, spawner: Spawner) -> (AppHandle, AppControl) {
-    let triggers = Triggers::begin(setup.plan.folder.clone());
+    let triggers = Triggers::begin(setup.plan.folder.clone(), &setup.plan.config_files);
     let first = triggers.page().map_or(Event::Tick, Event::Offline);
+    let changes = setup.changes.clone();
     let (handle, control) = start_with(setup, Launcher::Spawner(spawner), first);
-    tokio::spawn(triggers.watch(control.commands.clone()));
+    let listeners = Listeners { events: control.commands.clone(), changes };
+    tokio::spawn(triggers.watch(listeners, control.config_files.subscribe()));
     (handle, control)
 }
 
@@ -107,10 +123,11 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     let (process, from_process) = unbounded_channel();
     let (commands, from_control) = unbounded_channel();
     let (ended, over) = watch::channel(false);
+    let config_files = watch::Sender::new(setup.plan.config_files.clone());
     let patience = setup.plan.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
     let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
     let runner = Runner {
-        app: App::new(Settings::of(&setup.plan)),
+        app: App::new(Settings::of(&setup.plan, setup.drain_timeout)),
         setup,
         launcher,
         processes: HashMap::new(),
@@ -119,8 +136,10 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
         gate_empty: requests,
         process,
     };
-    tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy }));
-    (handle, AppControl { commands, over })
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy, looks }));
+    (handle, AppControl { commands, over, config_files })
 }
 
 #[derive(Debug)]
@@ -138,7 +157,8 @@ struct Runner {
 #[derive(Debug)]
 struct Inboxes {
     from_process: UnboundedReceiver<(WorkerId, ProcessEvent)>,
-    from_control: UnboundedReceiver<Event>,
+    from_control: UnboundedReceiver<Command>,
+    looks: tokio::time::Interval,
     from_proxy: UnboundedReceiver<ToSupervisor>,
 }
 
@@ -164,13 +184,15 @@ impl Inboxes {
         tokio::select! {
             biased;
             Some((worker, event)) = self.from_process.recv() => Inbox::Process(worker, event),
-            Some(event) = self.from_control.recv() => Inbox::Event(event),
+            Some(command) = self.from_control.recv() => Inbox::Command(command),
             Some(message) = self.from_proxy.recv() => Inbox::Event(match message {
                 ToSupervisor::Wake { seen } => Event::Wake { seen },
                 ToSupervisor::GateEmpty(worker) => Event::GateEmpty(worker),
                 ToSupervisor::Suspect(worker, why) => Event::Suspect(worker, why),
-                ToSupervisor::More | ToSupervisor::Warmed(..) => Event::Tick,
+                ToSupervisor::More => Event::More,
+                ToSupervisor::Warmed(worker, result) => Event::Warmed(worker, result),
             }),
+            _ = self.looks.tick() => Inbox::Look,
             () = tick => Inbox::Event(Event::Tick),
         }
     }
@@ -179,7 +201,9 @@ impl Inboxes {
 #[derive(Debug)]
 enum Inbox {
     Process(WorkerId, ProcessEvent),
+    Command(Command),
     Event(Event),
+    Look,
 }
 
 impl Runner {
@@ -191,8 +215,24 @@ impl Runner {
                     let event = self.translate(worker, event);
                     self.step(Event::Worker(worker, event));
                 }
-                Inbox::Event(event) => self.step(event),
+                Inbox::Command(Command::Event(event)) | Inbox::Event(event) => self.step(event),
+                Inbox::Command(Command::Recycle(cause, plan)) => self.recycle(cause, *plan),
+                Inbox::Look => self.look(),
             }
+        }
+    }
+
+    fn recycle(&mut self, cause: RecycleCause, plan: AppPlan) {
+        let changed = plan != self.setup.plan;
+        self.setup.plan = plan;
+        let settings = || Box::new(Settings::of(&self.setup.plan, self.setup.drain_timeout));
+        let settings = changed.then(settings);
+        self.step(Event::Recycle { cause, settings });
+    }
+
+    fn look(&mut self) {
+        if self.app.workers().iter().any(|worker| worker.serving().is_some()) {
+            self.step(Event::Look);
         }
     }
 
@@ -210,6 +250,7 @@ impl Runner {
     }
 
     fn publish(&self) {
+        self.publisher.allow_more(self.app.more());
         let face = self.app.face();
         if !face.is_same(&self.publisher.face()) {
             self.publisher.publish(face);
@@ -230,7 +271,10 @@ impl Runner {
                 }
             }
             // A proxy or an operator that is gone needs no message.
-            Effect::Tell(message) => {
+            Effect::Tell(message @ ToProxy::Warm { .. }) => {
+                let _ = self.setup.to_proxy.first().map(|thread| thread.send(message));
+            }
+            Effect::Tell(message @ ToProxy::EndTunnels { .. }) => {
                 for thread in &self.setup.to_proxy {
                     let _ = thread.send(message.clone());
                 }

@@ -23,8 +23,28 @@ pub struct Worker {
     pub owner: Option<u32>,
     /// The strongest thing that it was told; none when it ended, or goes on, by itself.
     pub told: Option<Means>,
+    /// Its launch was called off before it could fail.
+    pub(crate) called_off: bool,
+    /// The plan that it was started from; an older one than the app's means that it is to be replaced.
+    pub(crate) plan: u64,
+    /// What requests used of it since it listened.
+    pub(crate) used: Option<Used>,
     /// Where it stands.
     pub state: State,
+}
+
+/// What requests used of a worker.
+#[derive(Debug)]
+pub(crate) struct Used {
+    pub(crate) by: Arc<ServingWorker>,
+    /// When it began to serve.
+    pub(crate) since: Instant,
+    /// When it was last seen with a request in it or with one more than before.
+    pub(crate) active: Instant,
+    /// Requests so far, as of the last look.
+    pub(crate) requests: u64,
+    /// The gates' own count at that look, which wraps.
+    seen: u32,
 }
 
 /// Where a worker stands. The order of the variants is the order of a life; none is ever gone back to.
@@ -33,6 +53,13 @@ pub enum State {
     /// Started, or about to be, and not listening yet.
     Launching {
         /// Long after the process side should have given up.
+        deadline: Instant,
+    },
+    /// It listens, and is asked for its warm-up pages before any request gets to it.
+    Warming {
+        /// What requests will need to use it.
+        serving: Arc<ServingWorker>,
+        /// When it serves all the same.
         deadline: Instant,
     },
     /// Requests are let in. The only state with an open gate, and the only living one without a deadline.
@@ -65,8 +92,26 @@ pub enum Means {
     Kill(u32),
 }
 
+impl Used {
+    pub(crate) fn new(by: Arc<ServingWorker>, now: Instant) -> Self {
+        let seen = by.entered();
+        Self { by, since: now, active: now, requests: 0, seen }
+    }
+
+    /// Looks at the gates.
+    pub(crate) fn look(&mut self, now: Instant) {
+        let entered = self.by.entered();
+        let new = entered.wrapping_sub(self.seen);
+        self.seen = entered;
+        self.requests += u64::from(new);
+        if new > 0 || self.by.busy() > 0 {
+            self.active = now;
+        }
+    }
+}
+
 impl Worker {
-    pub(crate) fn new(id: WorkerId, deadline: Instant) -> Self {
+    pub(crate) fn new(id: WorkerId, plan: u64, deadline: Instant) -> Self {
         Self {
             id,
             port: 0,
@@ -74,6 +119,9 @@ impl Worker {
             exit: None,
             owner: None,
             told: None,
+            called_off: false,
+            plan,
+            used: None,
             state: State::Launching { deadline },
         }
     }
@@ -81,7 +129,7 @@ impl Worker {
     /// It serves, or may come to serve.
     pub(crate) fn is_live(&self) -> bool {
         match self.state {
-            State::Launching { .. } | State::Serving { .. } => true,
+            State::Launching { .. } | State::Warming { .. } | State::Serving { .. } => true,
             State::Draining { .. } | State::Stopping { .. } | State::Gone => false,
         }
     }
@@ -90,13 +138,21 @@ impl Worker {
         matches!(self.state, State::Launching { .. })
     }
 
-    pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.state, State::Gone)
+    pub(crate) fn is_warming(&self) -> bool {
+        matches!(self.state, State::Warming { .. })
     }
 
-    /// Requests may be in flight on it.
-    pub(crate) fn is_in_use(&self) -> bool {
-        matches!(self.state, State::Serving { .. } | State::Draining { .. })
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining { .. })
+    }
+
+    /// It was told to go, or is about to be.
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Draining { .. } | State::Stopping { .. })
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
     }
 
     pub(crate) fn is_killed(&self) -> bool {
@@ -107,14 +163,24 @@ impl Worker {
     pub(crate) fn serving(&self) -> Option<&Arc<ServingWorker>> {
         match &self.state {
             State::Serving { serving } => Some(serving),
-            State::Launching { .. } | State::Draining { .. } | State::Stopping { .. } | State::Gone => None,
+            State::Launching { .. }
+            | State::Warming { .. }
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Gone => None,
         }
+    }
+
+    /// It answered a request.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.used.as_ref().is_some_and(|used| used.by.has_answered())
     }
 
     /// When something must be done about it, whatever happens until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Launching { deadline }
+            | State::Warming { deadline, .. }
             | State::Draining { deadline }
             | State::Stopping { deadline, .. } => Some(deadline),
             State::Serving { .. } | State::Gone => None,

@@ -7,9 +7,11 @@ use config::PortChoice;
 use contract::PairingToken;
 use supervisor::process::Exit;
 use supervisor::{
-    App, AppHandle, DRAIN_LIMIT, Effect, Event, EventId, Evidence, Face, LAUNCH_GRACE, ServingWorker,
-    Settings, Suspicion, ToProxy, WorkerEvent, WorkerId,
+    App, AppHandle, Effect, Event, EventId, Evidence, Face, LAUNCH_GRACE, ServingWorker, Settings, Suspicion,
+    ToProxy, WorkerEvent, WorkerId,
 };
+
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 struct Case {
     app: App,
@@ -36,8 +38,15 @@ impl Case {
             port,
             instances: 1,
             always_running,
+            preload: false,
             startup_time_limit: Duration::from_secs(10),
             shutdown_time_limit: Duration::from_secs(3),
+            drain_limit: DRAIN_LIMIT,
+            rapid_fails_per_minute: 10,
+            disallow_overlap: false,
+            idle_timeout: None,
+            recycling: config::Recycling::default(),
+            warm_up: [].into(),
         };
         Self { app: App::new(settings), now: now() }
     }
@@ -116,7 +125,7 @@ fn a_request_that_woke_before_a_failure_it_did_not_know_of_starts_nothing() {
     let failed =
         case.worker(1, WorkerEvent::SpawnFailed { stage: "execve".into(), errno: 2, path: "x".into() });
     assert_eq!(told(&failed), [1000, 1020]);
-    assert!(matches!(case.app.face(), Face::Failed { start: 1, .. }));
+    assert!(matches!(case.app.face(), Face::Asleep { start: 1, failed: Some((1, _)) }));
     assert_eq!(launched(&case.wake(0)), [0; 0]);
     assert_eq!(launched(&case.wake(1)), [2]);
     // Those who waited for the first start and look only now still find its end.
@@ -130,10 +139,11 @@ fn waiting_requests_go_before_those_that_linger_on_suspects() {
     case.serve(1);
     assert_eq!(launched(&case.suspect(1)), [2]);
     case.serve(2);
-    let _ = case.after(Duration::from_secs(2));
-    let effects = case.suspect(2);
+    assert_eq!(launched(&case.suspect(2)), [3], "two may be on their way out");
+    case.serve(3);
+    let effects = case.suspect(3);
     assert_eq!((launched(&effects), killed(&effects)), (vec![], vec![1]), "the oldest makes room");
-    assert_eq!(launched(&case.worker(1, gone())), [3]);
+    assert_eq!(launched(&case.worker(1, gone())), [4]);
 }
 
 #[test]
@@ -162,7 +172,9 @@ fn a_fixed_port_that_is_not_listened_on_is_not_tried_again() {
             launches = case.worker(id, gone());
         }
         assert_eq!(launched(&launches), [0; 0]);
-        let Face::Failed { report, .. } = case.app.face() else { panic!("the start failed") };
+        let Face::Asleep { failed: Some((1, report)), .. } = case.app.face() else {
+            panic!("the start failed")
+        };
         assert_eq!(u64::from(report.attempts), attempts);
     }
 }
@@ -178,7 +190,10 @@ fn a_launcher_that_ends_while_its_child_listens_is_an_event_line() {
     assert_eq!(told(&effects), [EventId::LauncherExited.number()]);
     assert!(matches!(case.app.face(), Face::Up(_)));
     assert_eq!(killed(&case.worker(1, WorkerEvent::OwnerGone)), [1]);
-    assert!(matches!(case.app.face(), Face::Asleep { start: 1 }));
+    assert!(matches!(case.app.face(), Face::Starting { start: 2, .. }), "it never answered");
+    let effects = case.worker(1, gone());
+    assert_eq!(told(&effects), [EventId::Unanswered.number(), EventId::ShutDown.number()]);
+    assert!(matches!(case.app.face(), Face::Asleep { start: 3, failed: None }));
 }
 
 #[test]
@@ -232,7 +247,7 @@ fn offline_drains_before_it_stops_and_starts_nothing_until_it_is_over() {
     assert_eq!(told(&case.step(Event::Online)), [2005]);
     assert!(matches!(case.app.face(), Face::Asleep { .. }));
     case.now += Duration::from_secs(2);
-    assert_eq!(launched(&case.wake(1)), [2]);
+    assert_eq!(launched(&case.wake(2)), [2]);
 }
 
 #[test]
@@ -253,10 +268,13 @@ fn offline_forgets_a_failure_and_holds_back_an_app_that_always_runs() {
     let mut case = Case::new(PortChoice::Draw);
     let _ = case.wake(0);
     let _ = case.worker(1, WorkerEvent::SpawnFailed { stage: "execve".into(), errno: 2, path: "x".into() });
-    assert!(matches!(case.app.face(), Face::Failed { .. }));
+    assert!(matches!(case.app.face(), Face::Asleep { failed: Some(_), .. }));
+    let _ = case.wake(1);
+    let _ = case.worker(2, WorkerEvent::SpawnFailed { stage: "execve".into(), errno: 2, path: "x".into() });
+    assert!(matches!(case.app.face(), Face::Failed { start: 2, .. }));
     assert_eq!(told(&case.step(Event::Offline(page("")))), [1012]);
     let _ = case.step(Event::Online);
-    assert!(matches!(case.app.face(), Face::Asleep { .. }));
+    assert!(matches!(case.app.face(), Face::Asleep { failed: None, .. }));
 
     let mut always = Case::always_running();
     assert_eq!(told(&always.step(Event::Offline(page("")))), [2004]);

@@ -10,8 +10,8 @@ use config::PortChoice;
 use contract::PairingToken;
 use supervisor::process::{Exit, NotListening};
 use supervisor::{
-    ATTEMPTS_MOST, App, Effect, Event, EventId, Evidence, Face, KILL_LIMIT, LAUNCH_WINDOW, LAUNCHES_MOST,
-    Means, ServingWorker, Settings, State, Suspicion, ToProxy, Worker, WorkerEvent, WorkerId,
+    ATTEMPTS_MOST, App, CROWDED_DRAIN, Effect, Event, EventId, Evidence, Face, KILL_LIMIT, Means,
+    RecycleCause, ServingWorker, Settings, State, Suspicion, ToProxy, Worker, WorkerEvent, WorkerId,
 };
 
 #[path = "simulate/random.rs"]
@@ -38,19 +38,21 @@ struct Process {
 
 struct World {
     app: App,
+    settings: Settings,
     instances: usize,
-    fixed_port: bool,
+    /// Two workers must never exist at the same time.
+    alone: bool,
     random: Random,
     now: Instant,
     processes: BTreeMap<WorkerId, Process>,
     open_gates: BTreeSet<WorkerId>,
     closed_gates: BTreeSet<WorkerId>,
     ranks: BTreeMap<WorkerId, u8>,
-    launches: Vec<Instant>,
     last_start: u64,
     failures_told: u64,
     failed_starts: BTreeSet<u64>,
-    attempts_told: BTreeMap<u64, u32>,
+    last_attempts: u64,
+    starts_failed: u64,
     stopped: bool,
     offline: bool,
 }
@@ -60,35 +62,24 @@ impl World {
         let mut random = Random(seed);
         let instances = random.pick(&[1, 1, 1, 2, 3]);
         let fixed_port = instances == 1 && random.one_in(4);
-        let settings = Settings {
-            application: "/".to_owned(),
-            folder: "/srv/app".to_owned(),
-            command: "dotnet app.dll".to_owned(),
-            port: match (fixed_port, random.one_in(20)) {
-                (true, _) => PortChoice::Fixed(5000),
-                (false, true) => PortChoice::Invalid("abc".to_owned()),
-                (false, false) => PortChoice::Draw,
-            },
-            instances,
-            always_running: random.one_in(3),
-            startup_time_limit: Duration::from_secs(10),
-            shutdown_time_limit: Duration::from_secs(3),
-        };
+        let settings = settings(&mut random, instances, fixed_port);
+        let alone = instances == 1 && (fixed_port || settings.disallow_overlap);
         let mut world = Self {
-            app: App::new(settings),
+            app: App::new(settings.clone()),
+            settings,
             instances,
-            fixed_port,
+            alone,
             random,
             now: beginning(),
             processes: BTreeMap::new(),
             open_gates: BTreeSet::new(),
             closed_gates: BTreeSet::new(),
             ranks: BTreeMap::new(),
-            launches: Vec::new(),
             last_start: 0,
             failures_told: 0,
             failed_starts: BTreeSet::new(),
-            attempts_told: BTreeMap::new(),
+            last_attempts: 0,
+            starts_failed: 0,
             stopped: false,
             offline: false,
         };
@@ -105,26 +96,17 @@ impl World {
                 Event::Online => self.offline = false,
                 _ => {}
             }
-            let serving = match &event {
-                Event::Worker(id, WorkerEvent::Listening { .. }) => Some(*id),
-                _ => None,
-            };
+            let news = matches!(event, Event::Recycle { .. } | Event::Online | Event::Offline(_));
+            let held = matches!(self.app.face(), Face::Failed { until, .. } if until > self.now) && !news;
             let effects = self.app.step(self.now, event);
-            if let Some(id) = serving.filter(|id| self.is_serving(*id)) {
-                assert!(self.open_gates.insert(id), "{id} serves twice");
-            }
+            let serving = |worker: &&Worker| matches!(worker.state, State::Serving { .. });
+            self.open_gates.extend(self.app.workers().iter().filter(serving).map(|worker| worker.id));
             for effect in effects {
+                assert!(!held || !matches!(effect, Effect::Launch(_)), "a launch within the pause");
                 due.extend(self.perform(effect));
             }
         }
         self.check();
-    }
-
-    fn is_serving(&self, id: WorkerId) -> bool {
-        self.app
-            .workers()
-            .iter()
-            .any(|worker| worker.id == id && matches!(worker.state, State::Serving { .. }))
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Event> {
@@ -133,7 +115,6 @@ impl World {
                 assert!(!self.stopped, "a launch after the stop");
                 assert!(!self.offline, "a launch while offline");
                 assert!(self.processes.insert(id, Process::default()).is_none(), "{id} is launched twice");
-                self.launches.push(self.now);
                 let what = if self.random.one_in(30) {
                     WorkerEvent::NotLaunched { stage: "SetupListenPort", reason: "no port".to_owned() }
                 } else {
@@ -158,24 +139,34 @@ impl World {
                 );
             }
             Effect::Tell(ToProxy::EndTunnels { by, .. }) => assert!(by >= self.now),
-            Effect::Tell(ToProxy::Warm { .. }) => {}
+            Effect::Tell(ToProxy::Warm { worker, by, .. }) => {
+                assert!(by >= self.now);
+                // Not even the request for its pages may come to an answer.
+                if self.random.one_in(4) {
+                    return None;
+                }
+                let result = if self.random.one_in(3) { Err("no".to_owned()) } else { Ok(()) };
+                return Some(Event::Warmed(worker.id, result));
+            }
             Effect::Report(event) => self.told(event.id, &event.message),
         }
         None
     }
 
     fn told(&mut self, id: u16, message: &str) {
-        assert!(message.ends_with('.') || id == EventId::StartFailed.number(), "no sentence: {message}");
-        let start = match self.app.face() {
-            Face::Failed { start, .. } | Face::Starting { start, .. } | Face::Asleep { start } => start,
-            Face::Up(_) | Face::Offline { .. } | Face::Stopped => 0,
-        };
-        if id == EventId::StartAttemptFailed.number() && start > 0 {
-            let told = self.attempts_told.entry(start).or_default();
-            *told += 1;
-            assert!(*told <= ATTEMPTS_MOST, "too many attempts in start {start}");
+        let with_output = [EventId::StartFailed.number(), EventId::Unanswered.number()].contains(&id);
+        assert!(message.ends_with('.') || with_output, "no sentence: {message}");
+        // The last attempt of a start and its failure are told together.
+        let last = self.last_attempts - self.starts_failed;
+        if id == EventId::StartAttemptFailed.number() {
+            assert!(last == 0, "an attempt after the last one");
+            self.last_attempts += u64::from(message.contains("retryCounter '0'"));
         }
         if id == EventId::StartFailed.number() {
+            assert!(last == 1, "a start failed without a last attempt");
+            self.starts_failed += 1;
+        }
+        if with_output || id == EventId::RapidFails.number() {
             self.failures_told += 1;
             assert!(!self.stopped, "a start failed after the stop");
             assert!(!self.offline, "a start failed while offline");
@@ -190,13 +181,19 @@ impl World {
     fn check(&mut self) {
         let workers = self.app.workers();
         let count = |which: fn(&State) -> bool| workers.iter().filter(|worker| which(&worker.state)).count();
-        let launching = count(|state| matches!(state, State::Launching { .. }));
+        let launching = count(|state| matches!(state, State::Launching { .. } | State::Warming { .. }));
         let serving = count(|state| matches!(state, State::Serving { .. }));
         let leaving = count(|state| matches!(state, State::Draining { .. } | State::Stopping { .. }));
         assert!(launching + serving <= self.instances + 1, "{launching} launching, {serving} serving");
         assert!(launching <= 1, "one start at a time");
-        assert!(leaving <= self.instances.max(2), "{leaving} leaving");
-        assert!(!self.fixed_port || workers.len() <= 1, "two processes for one port");
+        let most = self.instances.max(2);
+        // Only suspicions are not held back by those that are on their way out.
+        assert!(leaving <= most + self.instances + 1, "{leaving} leaving");
+        let draining = |worker: &&Worker| matches!(worker.state, State::Draining { .. });
+        if let Some(oldest) = workers.iter().find(draining).and_then(deadline).filter(|_| leaving > most) {
+            assert!(oldest <= self.now + CROWDED_DRAIN, "{leaving} leaving, and the oldest has time");
+        }
+        assert!(!self.alone || workers.len() <= 1, "two processes where only one may be");
         for worker in workers {
             let rank = rank(worker);
             assert!(self.ranks.get(&worker.id).is_none_or(|before| *before <= rank), "{worker:?} went back");
@@ -221,14 +218,8 @@ impl World {
             self.app.deadline().is_none_or(|at| at > self.now),
             "a deadline that is over would be spun on"
         );
-        self.check_rate();
+        assert!(self.app.more() < self.instances.max(1), "more than there may be");
         self.check_face(serving);
-    }
-
-    fn check_rate(&self) {
-        for window in self.launches.windows(LAUNCHES_MOST + 1) {
-            assert!(window[LAUNCHES_MOST] - window[0] >= LAUNCH_WINDOW, "three launches within a second");
-        }
     }
 
     fn check_face(&mut self, serving: usize) {
@@ -241,26 +232,37 @@ impl World {
             }
             Face::Starting { .. } | Face::Asleep { .. } | Face::Failed { .. } => assert_eq!(serving, 0),
         }
+        assert!(
+            !self.settings.always_running || !matches!(face, Face::Asleep { .. }),
+            "it does not always run"
+        );
         assert_eq!(matches!(face, Face::Offline { .. }), self.offline && !self.stopped);
         assert_eq!(matches!(face, Face::Stopped), self.stopped);
-        if let Face::Starting { start, .. } | Face::Asleep { start } | Face::Failed { start, .. } = face {
+        if let Face::Starting { start, .. } | Face::Asleep { start, .. } | Face::Failed { start, .. } = face {
             assert!(start >= self.last_start, "starts count up");
             self.last_start = start;
         }
-        if let Face::Failed { start, report } = &face {
-            assert!(["SetupListenPort", "CreateProcess", "PostStartCheck"].contains(&report.stage));
-            assert!(!report.reason.is_empty() && (1..=ATTEMPTS_MOST).contains(&report.attempts));
-            self.failed_starts.insert(*start);
+        if let Face::Failed { until, .. } = &face {
+            assert!(*until > self.now, "a pause that is over");
         }
-        // With one instance nothing serves while a start fails, so that each failure is a face.
-        if self.instances == 1 {
-            assert_eq!(self.failures_told, self.failed_starts.len() as u64, "each failed start is told once");
+        let failed = match &face {
+            Face::Failed { start, report, .. } => Some((*start, report)),
+            Face::Starting { failed: Some((start, report)), .. }
+            | Face::Asleep { failed: Some((start, report)), .. } => Some((*start, report)),
+            _ => None,
+        };
+        if let Some((start, report)) = failed {
+            let stages = ["SetupListenPort", "CreateProcess", "PostStartCheck", "RapidFailProtection"];
+            assert!(stages.contains(&report.stage));
+            assert!(!report.reason.is_empty() && report.attempts <= ATTEMPTS_MOST);
+            self.failed_starts.insert(start);
         }
+        assert!(self.failures_told >= self.failed_starts.len() as u64, "a failure that nobody was told of");
     }
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(24) {
             0..4 => {
                 let seen = self.last_start.saturating_sub(self.random.below(3));
                 self.step(Event::Wake { seen });
@@ -283,8 +285,24 @@ impl World {
             11 if self.random.one_in(20) => self.step(Event::StopNow),
             11 if self.random.one_in(4) => self.step(Event::Offline([1].into())),
             11 if self.random.one_in(2) => self.step(Event::Online),
+            20 if self.random.one_in(2) => self.recycle(),
+            21 => self.step(Event::More),
+            22 => {
+                self.now += Duration::from_secs(1);
+                self.step(Event::Look);
+            }
+            23 if self.random.one_in(4) => {
+                let id = WorkerId(1 + self.random.below(1 + self.ranks.len() as u64));
+                self.step(Event::Memory(id, self.random.0));
+            }
             _ => self.a_process_moves(),
         }
+    }
+
+    fn recycle(&mut self) {
+        let cause = self.random.pick(&[RecycleCause::Config, RecycleCause::Folder, RecycleCause::Schedule]);
+        let settings = self.random.one_in(2).then(|| Box::new(self.settings.clone()));
+        self.step(Event::Recycle { cause, settings });
     }
 
     fn reach_the_deadline(&mut self) {
@@ -397,6 +415,10 @@ impl World {
             if done(self) {
                 return;
             }
+            // A request that waits asks again whenever nothing is under way.
+            if let Face::Asleep { start, .. } = self.app.face() {
+                self.step(Event::Wake { seen: start });
+            }
             let going = self.processes.iter().find(|(_, process)| process.killed || process.told_to_end);
             if let Some((&id, _)) = going {
                 self.step(Event::Worker(id, gone()));
@@ -409,6 +431,36 @@ impl World {
             }
         }
         panic!("{what} never comes: {:?}", self.app);
+    }
+}
+
+fn settings(random: &mut Random, instances: usize, fixed_port: bool) -> Settings {
+    let page = config::WarmUpPage { path: "/warm".to_owned(), host: None };
+    Settings {
+        application: "/".to_owned(),
+        folder: "/srv/app".to_owned(),
+        command: "dotnet app.dll".to_owned(),
+        port: match (fixed_port, random.one_in(20)) {
+            (true, _) => PortChoice::Fixed(5000),
+            (false, true) => PortChoice::Invalid("abc".to_owned()),
+            (false, false) => PortChoice::Draw,
+        },
+        instances,
+        always_running: random.one_in(3),
+        preload: random.one_in(4),
+        startup_time_limit: Duration::from_secs(10),
+        shutdown_time_limit: Duration::from_secs(3),
+        drain_limit: Duration::from_secs(30),
+        rapid_fails_per_minute: random.pick(&[0, 1, 10, 100]),
+        disallow_overlap: random.one_in(4),
+        idle_timeout: random.one_in(4).then_some(Duration::from_secs(5)),
+        recycling: config::Recycling {
+            time: random.one_in(4).then_some(Duration::from_secs(20)),
+            requests: random.one_in(4).then_some(0),
+            private_memory: random.one_in(4).then_some(1000),
+            schedule: Vec::new(),
+        },
+        warm_up: if random.one_in(3) { [page].into() } else { [].into() },
     }
 }
 
@@ -430,19 +482,21 @@ fn is_launching(worker: &&Worker) -> bool {
 fn rank(worker: &Worker) -> u8 {
     match worker.state {
         State::Launching { .. } => 0,
-        State::Serving { .. } => 1,
-        State::Draining { .. } => 2,
-        State::Stopping { means: Means::Terminate, .. } => 3,
-        State::Stopping { means: Means::Kill(_), .. } => 4,
-        State::Gone => 5,
+        State::Warming { .. } => 1,
+        State::Serving { .. } => 2,
+        State::Draining { .. } => 3,
+        State::Stopping { means: Means::Terminate, .. } => 4,
+        State::Stopping { means: Means::Kill(_), .. } => 5,
+        State::Gone => 6,
     }
 }
 
 fn deadline(worker: &Worker) -> Option<Instant> {
     match worker.state {
-        State::Launching { deadline } | State::Draining { deadline } | State::Stopping { deadline, .. } => {
-            Some(deadline)
-        }
+        State::Launching { deadline }
+        | State::Warming { deadline, .. }
+        | State::Draining { deadline }
+        | State::Stopping { deadline, .. } => Some(deadline),
         State::Serving { .. } | State::Gone => None,
     }
 }
@@ -465,7 +519,8 @@ fn run(seed: u64) {
         if !matches!(world.app.face(), Face::Up(_)) {
             world.settle("an answer", |world| match world.app.face() {
                 Face::Up(_) => true,
-                Face::Failed { start, .. } => start >= before,
+                Face::Failed { .. } => true,
+                Face::Asleep { failed: Some((start, _)), .. } => start > before,
                 Face::Starting { .. } | Face::Asleep { .. } | Face::Offline { .. } | Face::Stopped => false,
             });
         }

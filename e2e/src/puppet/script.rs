@@ -3,6 +3,7 @@
 //! * `early` (first): the body is not read before the answer; `read` reads it then;
 //! * `raw:HEX` sends these bytes, `repeat:N:HEX` so often, `trickle:MS:HEX` one by one, `fill:N` so many `x`;
 //! * `sse:N:MS` so many chunks that are events; `echo` what comes after the head, raw;
+//! * `deaf`: from now on the process takes no connection, and its queue of them has room for one;
 //! * `sleep:MS`, `hang` until the peer is gone, `close`, `reset`, `exit:CODE`, `abort`.
 
 use std::io::{self, Write as _};
@@ -10,7 +11,7 @@ use std::io::{self, Write as _};
 use crate::clock::pause;
 
 use super::connection::{Head, Then, Wire};
-use super::{hex, log};
+use super::{hex, log, start};
 
 pub(super) fn perform(wire: &mut Wire, head: &Head, orders: &str) -> io::Result<Then> {
     let mut steps = orders.split(';').map(str::trim).peekable();
@@ -30,6 +31,7 @@ pub(super) fn perform(wire: &mut Wire, head: &Head, orders: &str) -> io::Result<
             "sse" => events(wire, number(1), number(2))?,
             "read" => drop(wire.body(head, |_| ())?),
             "echo" => echo_raw(wire)?,
+            "deaf" => start::deafen(),
             "sleep" => pause(number(1)),
             "hang" => {
                 wire.hang();

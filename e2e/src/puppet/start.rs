@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, ExitCode};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::clock::pause;
 use crate::find::{number, variable};
@@ -95,10 +95,30 @@ fn accept_forever(listeners: Vec<TcpListener>) -> ExitCode {
     }
 }
 
+/// No connection is taken any more.
+static DEAF: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn deafen() {
+    DEAF.store(true, Ordering::Relaxed);
+}
+
+/// The kernel goes on queueing connections; when its queue is full it lets newcomers wait.
+fn ignore(listener: &TcpListener) -> ! {
+    if let Err(error) = rustix::net::listen(listener, 0) {
+        log::note(0, "failed", &error.to_string().replace(' ', "_"));
+    }
+    loop {
+        pause(60_000);
+    }
+}
+
 fn accept(listener: &TcpListener) {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     for stream in listener.incoming().flatten() {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        if DEAF.load(Ordering::Relaxed) {
+            ignore(listener);
+        }
         log::note(number, "accept", "");
         std::thread::spawn(move || connection::serve(stream, number));
     }

@@ -17,6 +17,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         .test("a head that does not end in time: 408", late_head)
         .test("an app without an answer: 502.3", no_answer)
         .test("an app that breaks off", broken_off)
+        .test("an app that is silent for requestTimeout is told by that name", silent_app)
         .test("an app that does not start: 502.5", no_start)
         .test("clients that go away", clients_gone)
         .test("a WebSocket is one line, when it has ended", websocket)
@@ -142,7 +143,40 @@ fn broken_off() -> Outcome {
         client.send(format!("GET /x HTTP/1.1\r\nHost: a\r\nX-Puppet: raw:{half};sleep:100;close\r\n\r\n"))?;
         client.ending(seconds(5));
         let line = log.wait(1)?.remove(0);
-        is(&line, &[("status", 203.into()), ("end", "upstream_error".into()), ("substatus", Value::Null)])
+        is(&line, &[("status", 203.into()), ("end", "upstream_error".into()), ("substatus", Value::Null)])?;
+        is(&line, &[("error", "the app closed the connection within its answer".into())])
+    })
+}
+
+/// The wait for the head of an answer, and each wait within it: IIS's 502.3, or an answer that breaks off.
+fn silent_app() -> Outcome {
+    logged(&Puppet::new().attribute("requestTimeout", "00:00:01"), &[], |server, _, log| {
+        let ask = |path: &str, orders: &str| {
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Puppet: {orders}\r\n\r\n")
+        };
+        let (half, rest) =
+            (hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"), hex::encode(b"more"));
+        let mut slow = server.client()?;
+        slow.send(ask("/slow", &format!("sleep:600;raw:{half};sleep:600;raw:{rest}")))?;
+        let mut unanswered = server.client()?;
+        unanswered.send(ask("/unanswered", "hang"))?;
+        let mut within = server.client()?;
+        within.send(ask("/within", &format!("raw:{half};hang")))?;
+        ensure!(slow.response()?.text() == "halfmore", "each wait counts for itself");
+        let response = unanswered.response()?;
+        ensure!(
+            response.status == 502 && response.text().contains("requestTimeout"),
+            "{}",
+            response.describe()
+        );
+        let line = log.about("/unanswered")?;
+        is(&line, &[("status", 502.into()), ("substatus", 3.into()), ("end", "timeout".into())])?;
+        is(&line, &[("error", "the app did not answer in time (requestTimeout)".into())])?;
+        ensure!((900.0..3000.0).contains(&ms(&line, "ms")?), "{line}");
+        ensure!(within.response()?.end == e2e::End::Cut, "half an answer as a whole");
+        let line = log.about("/within")?;
+        is(&line, &[("status", 200.into()), ("end", "timeout".into())])?;
+        is(&line, &[("error", "the app sent nothing more for too long (requestTimeout)".into())])
     })
 }
 

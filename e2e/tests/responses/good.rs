@@ -1,6 +1,7 @@
 //! Responses that must come through, and what happens around them.
 
-use e2e::{Check, Context as _, End, Outcome, Puppet, Record, Server, Suite, clock, ensure, now, pause};
+use e2e::{Check, Context as _, End, Outcome, Puppet, Record, Server, Suite};
+use e2e::{clock, ensure, now, pause, serve};
 
 use super::{closed, raw};
 
@@ -23,6 +24,10 @@ pub(super) fn add(suite: Suite) -> Suite {
         ("A19 an early answer never mixes with the next request", early_then_next),
         ("a closed idle connection is replaced without a failure", idle_closed),
     ];
+    let suite = suite
+        .test("an app that takes no connection is replaced, and who found out is served", || {
+            serve(&Puppet::new(), &[], |server, record| deaf(server, record))
+        });
     checks.iter().fold(suite, |suite, (name, check)| suite.served(name, idle(name), &[], *check))
 }
 
@@ -263,6 +268,27 @@ fn early_then_next(server: &mut Server, record: &Record) -> Outcome {
         every_answer_fits(server)?;
     }
     record.wait_count("left", 5, clock::seconds(5))
+}
+
+/// Two requests wait where nobody takes them; the next one finds that out, and loses only time.
+fn deaf(server: &Server, record: &Record) -> Outcome {
+    let first = server.client()?.get_with("/x", &script(&format!("deaf;{};close", raw(HELLO))))?;
+    ensure!(first.text() == "hello", "{}", first.describe());
+    let old = record.wait_request("/x", clock::seconds(1))?.pid;
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.client()?;
+        client.send("GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n")?;
+        waiting.push(client);
+        pause(100);
+    }
+    let response = server.get("/found-out")?;
+    ensure!(response.status == 200, "{}", response.describe());
+    ensure!(response.pid().is_some_and(|pid| pid != old), "{}", response.describe());
+    server.wait_output("[2001]", clock::seconds(1))?;
+    ensure!(server.output().contains("takes no connection"), "{}", server.output());
+    ensure!(record.starts().len() == 2, "{}", record.describe());
+    Ok(())
 }
 
 fn idle_closed(server: &mut Server, _: &Record) -> Outcome {

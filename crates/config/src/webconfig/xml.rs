@@ -46,7 +46,7 @@ pub(crate) fn parse<'a>(text: &'a str, file: &str, report: &mut Report) -> Optio
         return None;
     }
     if let Err((offset, code, message)) = check_caps(text) {
-        let place = place_of(text, offset, file);
+        let place = Place::within(text, offset, file);
         report.error(code, &place, message).hint("no web.config needs this; is it the right file?");
         return None;
     }
@@ -56,10 +56,12 @@ pub(crate) fn parse<'a>(text: &'a str, file: &str, report: &mut Report) -> Optio
         Err(error) => {
             let place = match error {
                 // The parser knows no place for these.
-                roxmltree::Error::DtdDetected => place_of(text, text.find("<!DOCTYPE").unwrap_or(0), file),
+                roxmltree::Error::DtdDetected => {
+                    Place::within(text, text.find("<!DOCTYPE").unwrap_or(0), file)
+                }
                 roxmltree::Error::UnclosedRootNode
                 | roxmltree::Error::UnexpectedEndOfStream
-                | roxmltree::Error::NoRootNode => place_of(text, text.trim_end().len(), file),
+                | roxmltree::Error::NoRootNode => Place::within(text, text.trim_end().len(), file),
                 _ => Place { file: file.to_owned(), line: error.pos().row, column: error.pos().col },
             };
             explain(&error, &place, report);
@@ -152,14 +154,6 @@ fn measure_tag(tag: &str) -> (usize, usize) {
         }
     }
     (tag.len(), equals)
-}
-
-fn place_of(text: &str, offset: usize, file: &str) -> Place {
-    let before = &text[..offset];
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let line = count(before.matches('\n').count() + 1);
-    let column = count(before.rsplit('\n').next().unwrap_or(before).chars().count() + 1);
-    Place { file: file.to_owned(), line, column }
 }
 
 /// One element and the file it stands in.

@@ -9,34 +9,40 @@ use config::{Files, Keeping, Kind};
 #[derive(Debug, Clone)]
 enum Entry {
     Folder,
-    File { bytes: Vec<u8>, executable: bool, mode: u32 },
+    File { bytes: Vec<u8>, executable: bool },
     Link(PathBuf),
 }
 
-/// Files by absolute path.
+/// Files by absolute path, with what is known of them besides.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryFiles(BTreeMap<PathBuf, Entry>);
+pub(crate) struct MemoryFiles {
+    entries: BTreeMap<PathBuf, Entry>,
+    modes: BTreeMap<PathBuf, u32>,
+    owners: BTreeMap<PathBuf, u32>,
+}
 
 impl MemoryFiles {
     pub(crate) fn folder(&mut self, path: &str) {
         for parent in Path::new(path).ancestors() {
-            self.0.entry(parent.to_owned()).or_insert(Entry::Folder);
+            self.entries.entry(parent.to_owned()).or_insert(Entry::Folder);
         }
     }
 
     pub(crate) fn file(&mut self, path: &str, bytes: &[u8], executable: bool) {
-        let mode = if executable { 0o755 } else { 0o644 };
-        self.put(path, Entry::File { bytes: bytes.to_owned(), executable, mode });
+        self.put(path, Entry::File { bytes: bytes.to_owned(), executable });
     }
 
     pub(crate) fn change_mode(&mut self, path: &str, to: u32) {
-        match self.0.get_mut(Path::new(path)) {
-            Some(Entry::File { mode, .. }) => *mode = to,
-            _ => panic!("{path} is no file"),
-        }
+        assert!(self.entries.contains_key(Path::new(path)), "{path} is not there");
+        self.modes.insert(PathBuf::from(path), to);
     }
 
-    pub(crate) fn link(&mut self, path: &str, target: &str) {
+    pub(crate) fn change_owner(&mut self, path: &str, to: u32) {
+        assert!(self.entries.contains_key(Path::new(path)), "{path} is not there");
+        self.owners.insert(PathBuf::from(path), to);
+    }
+
+    pub(crate) fn put_link(&mut self, path: &str, target: &str) {
         self.put(path, Entry::Link(PathBuf::from(target)));
     }
 
@@ -52,14 +58,34 @@ impl MemoryFiles {
     fn put(&mut self, path: &str, entry: Entry) {
         let parent = Path::new(path).parent().expect("a file has a folder");
         self.folder(&parent.to_string_lossy());
-        self.0.insert(PathBuf::from(path), entry);
+        self.entries.insert(PathBuf::from(path), entry);
+    }
+
+    /// The path without symlinks; none when they lead in a circle.
+    fn resolve(&self, path: &Path) -> Option<PathBuf> {
+        let mut to_go: Vec<_> = path.components().map(|part| part.as_os_str().to_owned()).rev().collect();
+        let mut at = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(name) = to_go.pop() {
+            if name == ".." {
+                at.pop();
+                continue;
+            }
+            at.push(&name);
+            if let Some(Entry::Link(target)) = self.entries.get(&at) {
+                links += 1;
+                if links > 40 {
+                    return None;
+                }
+                at.pop();
+                to_go.extend(target.components().map(|part| part.as_os_str().to_owned()).rev());
+            }
+        }
+        Some(at)
     }
 
     fn entry(&self, path: &Path) -> Option<&Entry> {
-        match self.0.get(path)? {
-            Entry::Link(target) => self.0.get(target),
-            entry => Some(entry),
-        }
+        self.entries.get(&self.resolve(path)?)
     }
 }
 
@@ -81,9 +107,25 @@ impl Files for MemoryFiles {
     }
 
     fn mode(&self, path: &Path) -> Option<u32> {
-        match self.entry(path)? {
-            Entry::File { mode, .. } => Some(*mode),
-            Entry::Folder | Entry::Link(_) => None,
+        let usual = match self.entry(path)? {
+            Entry::Folder | Entry::File { executable: true, .. } => 0o755,
+            Entry::File { executable: false, .. } => 0o644,
+            Entry::Link(_) => return None,
+        };
+        Some(self.modes.get(&self.resolve(path)?).copied().unwrap_or(usual))
+    }
+
+    fn owner(&self, path: &Path) -> Option<u32> {
+        self.entry(path)?;
+        Some(self.owners.get(&self.resolve(path)?).copied().unwrap_or(0))
+    }
+
+    fn link(&self, path: &Path) -> Option<(PathBuf, u32)> {
+        let name = path.file_name()?;
+        let path = self.resolve(path.parent()?)?.join(name);
+        match self.entries.get(&path)? {
+            Entry::Link(target) => Some((target.clone(), self.owners.get(&path).copied().unwrap_or(0))),
+            Entry::Folder | Entry::File { .. } => None,
         }
     }
 
@@ -96,15 +138,14 @@ impl Files for MemoryFiles {
     }
 
     fn list(&self, folder: &Path) -> Vec<String> {
-        let here = self.0.keys().filter(|path| path.parent() == Some(folder));
+        let Some(folder) = self.resolve(folder) else { return Vec::new() };
+        let here = self.entries.keys().filter(|path| path.parent() == Some(&folder));
         // Backwards, so that nothing depends on an order that no disk promises.
         here.rev().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
     }
 
     fn real(&self, path: &Path) -> PathBuf {
-        match self.0.get(path) {
-            Some(Entry::Link(target)) => target.clone(),
-            _ => path.to_owned(),
-        }
+        let resolved = self.resolve(path).filter(|path| self.entries.contains_key(path));
+        resolved.unwrap_or_else(|| path.to_owned())
     }
 }

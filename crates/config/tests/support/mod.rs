@@ -4,8 +4,9 @@ mod memory;
 mod show;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use config::Input;
+use config::{Files as _, Input};
 
 pub(crate) use memory::MemoryFiles;
 pub(crate) use show::show;
@@ -31,7 +32,10 @@ pub(crate) struct Case {
 /// link /usr/bin/dotnet TARGET      a symlink to an existing file
 /// dotnet /usr/lib/dotnet 10.0.12   an installation with both frameworks in these versions
 /// runtimeconfig web 10.0.0 [rollForward]   web.runtimeconfig.json that wants them
-/// listen, tls-cert, tls-key, path-base, env, environment, descriptors, always-running   the input
+/// owner PATH 1000                  the user that such a file, or a folder, belongs to
+/// toml LINE                        a line of /etc/falconer.toml, which --config then names
+/// flag NAME VALUE                  a flag of serve by its name
+/// listen, tls-cert, tls-key, path-base, env, environment, descriptors, always-running, root   the input
 /// encoding utf-8-bom | utf-16le | utf-16be      newline crlf      name Web.config
 /// ```
 pub(crate) fn read_case(text: &str) -> Case {
@@ -104,8 +108,11 @@ impl Case {
             "env" => input.env.push(rest.to_owned()),
             "descriptors" => input.descriptors = rest.parse().expect("a number"),
             "always-running" => input.always_running = true,
+            "root" => input.is_root = true,
+            "toml" => self.toml(rest),
+            "flag" => self.flag(rest),
             "drain-timeout" => {
-                input.drain_timeout = Some(std::time::Duration::from_secs(rest.parse().expect("a number")));
+                input.drain_timeout = Some(Duration::from_secs(rest.parse().expect("a number")));
             }
             "environment" => {
                 let (name, value) = rest.split_once('=').expect("NAME=VALUE");
@@ -114,6 +121,39 @@ impl Case {
             _ => return false,
         }
         true
+    }
+
+    fn toml(&mut self, line: &str) {
+        let path = self.input.config.get_or_insert_with(|| PathBuf::from("/etc/falconer.toml")).clone();
+        let mut bytes = self.files.read(&path, usize::MAX).unwrap_or_default();
+        bytes.extend_from_slice(format!("{line}\n").as_bytes());
+        self.files.file(&path.to_string_lossy(), &bytes, false);
+    }
+
+    fn flag(&mut self, text: &str) {
+        let (name, value) = text.split_once(' ').unwrap_or((text, ""));
+        let number = || value.parse::<u64>().expect("a number");
+        let seconds = || Some(Duration::from_secs(number()));
+        let input = &mut self.input;
+        match name {
+            "config" => input.config = Some(PathBuf::from(value)),
+            "working-folder" => input.working_folder = Some(PathBuf::from(value)),
+            "site-root" => input.site_root = Some(PathBuf::from(value)),
+            "tls-client-ca" => input.tls_client_ca = Some(PathBuf::from(value)),
+            "trusted-proxy" => input.trusted_proxies.push(value.to_owned()),
+            "private-network" => input.private_network = true,
+            "preload" => input.preload = true,
+            "idle-timeout" => input.idle_timeout = seconds(),
+            "disallow-overlapping-rotation" => input.disallow_overlapping_rotation = true,
+            "recycle-time" => input.recycle_time = seconds(),
+            "recycle-requests" => input.recycle_requests = Some(number()),
+            "recycle-memory" => input.recycle_memory = Some(number()),
+            "recycle-at" => input.recycle_at.push(value.to_owned()),
+            "stdout-log-max-size" => input.stdout_log_max_size = Some(number()),
+            "stdout-log-max-files" => input.stdout_log_max_files = u32::try_from(number()).ok(),
+            "total-timeout" => input.total_timeout = seconds(),
+            _ => panic!("unknown flag {name}"),
+        }
     }
 
     fn file_directive(&mut self, word: &str, rest: &str) {
@@ -129,7 +169,8 @@ impl Case {
             "mode" => {
                 self.files.change_mode(&path, u32::from_str_radix(more, 8).expect("an octal number"));
             }
-            "link" => self.files.link(&path, more),
+            "owner" => self.files.change_owner(&path, more.parse().expect("a number")),
+            "link" => self.files.put_link(&path, more),
             "dotnet" => self.files.dotnet(&path, more),
             "runtimeconfig" => self.runtime_config(first, more),
             _ => panic!("unknown directive {word}"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use config::{AppPlan, Handler, Limits, Loaded, Origin, Plan, PortChoice};
+use config::{AppPlan, Handler, Limits, Loaded, Origin, Plan, PortChoice, Recycling, SslFlags};
 
 pub(crate) fn show(loaded: &Loaded) -> String {
     let mut out = String::new();
@@ -44,6 +44,13 @@ fn show_plan(plan: &Plan, out: &mut String) {
     if let Some(tls) = &plan.tls {
         line(out, "tls", &format!("{:?}", tls));
     }
+    if plan.ssl_flags != SslFlags::default() {
+        line(out, "ssl_flags", &format!("{:?}", plan.ssl_flags));
+    }
+    if !plan.trusted_proxies.is_empty() {
+        let all: Vec<String> = plan.trusted_proxies.iter().map(ToString::to_string).collect();
+        line(out, "trusted_proxies", &all.join(" "));
+    }
     show_app(app, out);
     show_limits(&plan.limits, out);
     if plan.drain_timeout != Duration::from_secs(30) {
@@ -72,6 +79,16 @@ fn show_app(app: &AppPlan, out: &mut String) {
         ("disable_start_up_error_page", app.disable_start_up_error_page.to_string(), "false".to_owned()),
         ("forward_connection", app.forward_response_connection_header.to_string(), "false".to_owned()),
         ("always_running", app.always_running.to_string(), "false".to_owned()),
+        ("preload", app.preload.to_string(), "false".to_owned()),
+        ("warm_up", format!("{:?}", app.warm_up), "[]".to_owned()),
+        ("idle_timeout", format!("{:?}", app.idle_timeout), "None".to_owned()),
+        ("no_overlap", app.disallow_overlapping_rotation.to_string(), "false".to_owned()),
+        ("no_config_recycle", app.disallow_rotation_on_config_change.to_string(), "false".to_owned()),
+        ("recycling", format!("{:?}", app.recycling), format!("{:?}", Recycling::default())),
+        ("web_sockets", app.web_sockets.to_string(), "true".to_owned()),
+        ("error_page_link", format!("{:?}", app.error_page_link), "None".to_owned()),
+        ("debug_log", format!("{:?}", app.debug_log), "None".to_owned()),
+        ("private_network", app.private_network.to_string(), "false".to_owned()),
     ];
     for (name, value, default) in defaults {
         if value != default {
@@ -79,7 +96,11 @@ fn show_app(app: &AppPlan, out: &mut String) {
         }
     }
     if let Some(log) = &app.stdout_log {
-        line(out, "stdout_log", &format!("{} + {}", log.folder.display(), log.prefix));
+        let most = match (log.max_size, log.max_files) {
+            (None, None) => String::new(),
+            most => format!(" at most {most:?}"),
+        };
+        line(out, "stdout_log", &format!("{} + {}{most}", log.folder.display(), log.prefix));
     }
     for entry in &app.environment {
         line(out, "env", &format!("{}={}", entry.name, entry.value));
@@ -99,12 +120,16 @@ fn show_limits(limits: &Limits, out: &mut String) {
         };
         line(out, "request_timeout", &text);
     }
+    if limits.total_timeout != default.total_timeout {
+        line(out, "total_timeout", &format!("{:?}", limits.total_timeout));
+    }
     if limits.connections != default.connections {
         line(out, "connections", &limits.connections.to_string());
     }
     let plain = Limits {
         body_bytes: default.body_bytes,
         request_timeout: default.request_timeout,
+        total_timeout: default.total_timeout,
         connections: default.connections,
         ..limits.clone()
     };

@@ -7,7 +7,6 @@ mod style;
 mod text;
 mod trial;
 
-use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +15,7 @@ use config::{Code, Diagnostic, Input, Loaded, Place, Severity};
 use proxy::Tls;
 use supervisor::process;
 
+use crate::cli::options::{Options, own_environment};
 use crate::cli::{BAD_CONFIGURATION, CANNOT_RUN, OK, print};
 use crate::files::DiskFiles;
 use environment::Variable;
@@ -37,21 +37,8 @@ pub(crate) struct Arguments {
     /// Start the app, say whether it answers to this server alone, and stop it
     #[arg(long)]
     start: bool,
-    /// As for serve
-    #[arg(long, value_name = "ADDR")]
-    listen: Vec<String>,
-    /// As for serve
-    #[arg(long, value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-    /// As for serve
-    #[arg(long, value_name = "FILE")]
-    tls_key: Option<PathBuf>,
-    /// As for serve
-    #[arg(long, value_name = "PATH")]
-    path_base: Option<String>,
-    /// As for serve
-    #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
+    #[command(flatten)]
+    options: Options,
 }
 
 /// Everything that was found out.
@@ -83,12 +70,13 @@ pub(crate) fn check(arguments: Arguments) -> ExitCode {
         Err(error) => return cannot_run(&format!("this process could not be hardened: {error}")),
     };
     let (json, start) = (arguments.json, arguments.start);
-    let found = match input(arguments, descriptors) {
-        Ok((target, input)) if is_file => {
+    let target = arguments.target.display().to_string();
+    let found = match arguments.options.input(arguments.target, descriptors) {
+        Ok(input) if is_file => {
             let loaded = config::load_file(Path::new(&target), &input, &DiskFiles);
             Ok(Found { target, loaded, environment: Vec::new(), trial: None })
         }
-        Ok((target, input)) => look(target, &input, start),
+        Ok(input) => look(target, &input, start),
         Err(message) => Err(message),
     };
     let mut found = match found {
@@ -152,30 +140,6 @@ fn complaint(trial: &Trial) -> Option<Diagnostic> {
             Some(Diagnostic { severity: Severity::Warning, code: Code::Unpaired, message, place, hint })
         }
     }
-}
-
-fn input(arguments: Arguments, descriptors: u64) -> Result<(String, Input), String> {
-    let target = arguments.target.display().to_string();
-    let absolute = |path: PathBuf| {
-        std::path::absolute(&path).map_err(|error| format!("{} cannot be named: {error}", path.display()))
-    };
-    let input = Input {
-        folder: absolute(arguments.target)?,
-        listen: arguments.listen,
-        tls_cert: arguments.tls_cert.map(absolute).transpose()?,
-        tls_key: arguments.tls_key.map(absolute).transpose()?,
-        path_base: arguments.path_base,
-        env: arguments.env,
-        environment: own_environment(),
-        descriptors,
-        ..Input::default()
-    };
-    Ok((target, input))
-}
-
-#[expect(clippy::disallowed_methods, reason = "this verb reads the environment here, as serve does")]
-fn own_environment() -> Vec<(OsString, OsString)> {
-    std::env::vars_os().collect()
 }
 
 /// <https://no-color.org>: set and not empty means none, wherever the output goes.

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod options;
 pub(crate) mod print;
 pub(crate) mod reference;
 pub(crate) mod serve;

@@ -1,6 +1,7 @@
 //! The only place that writes to the terminal. No byte that a client or an app sent gets there unescaped.
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -84,16 +85,19 @@ fn plan(plan: &Plan) -> String {
 #[derive(Debug)]
 pub(crate) struct Printer {
     format: Format,
+    /// Lines begin with their priority, as the journal understands it.
+    journal: bool,
     lines: Sender<String>,
     thread: JoinHandle<()>,
 }
 
 impl Printer {
-    pub(crate) fn start(format: Format) -> std::io::Result<Self> {
+    /// `journal`: stdout is the journal's ([`is_journal`]).
+    pub(crate) fn start(format: Format, journal: bool) -> std::io::Result<Self> {
         let (lines, queue) = channel();
         let thread =
             std::thread::Builder::new().name("printer".to_owned()).spawn(move || write_lines(&queue))?;
-        Ok(Self { format, lines, thread })
+        Ok(Self { format, journal, lines, thread })
     }
 
     /// What was understood.
@@ -116,10 +120,11 @@ impl Printer {
 
     /// One line for one event.
     pub(crate) fn event(&self, event: &AppEvent) {
-        self.text(match self.format {
+        let text = match self.format {
             Format::Text => text_line(event),
             Format::Json => json_line(event),
-        });
+        };
+        self.text(if self.journal { with_priority(&text, event.level) } else { text });
     }
 
     /// One line of our own.
@@ -143,7 +148,8 @@ impl Printer {
 const LAST_LINES: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-fn text_line(event: &AppEvent) -> String {
+/// An event in lines for people, safe for a terminal.
+pub(crate) fn text_line(event: &AppEvent) -> String {
     let mut lines = event.message.lines();
     let first = lines.next().unwrap_or_default();
     let mut text = format!("{} {:5} [{}] {}\n", now(), level(event.level), event.id, escape(first));
@@ -164,6 +170,23 @@ fn json_line(event: &AppEvent) -> String {
     write_json_text(&mut out, event.message.as_bytes());
     out.extend_from_slice(b"}\n");
     String::from_utf8(out).expect("text as JSON is UTF-8")
+}
+
+/// Each line with its priority in front (sd-daemon(3)); the journal takes every line for a message of its own.
+fn with_priority(text: &str, level: Level) -> String {
+    let priority = match level {
+        Level::Error => 3,
+        Level::Warning => 4,
+        Level::Information => 6,
+    };
+    text.lines().map(|line| format!("<{priority}>{line}\n")).collect()
+}
+
+/// Whether stdout is the journal itself, as `JOURNAL_STREAM` says (systemd.exec(5)): it may be inherited by somebody
+/// whose output goes elsewhere.
+pub(crate) fn is_journal(stream: &OsStr) -> bool {
+    let Ok(stdout) = rustix::fs::fstat(std::io::stdout()) else { return false };
+    stream.to_str().is_some_and(|stream| stream == format!("{}:{}", stdout.st_dev, stdout.st_ino))
 }
 
 fn level(level: Level) -> &'static str {
@@ -212,6 +235,19 @@ mod tests {
         let json = json_line(&event);
         let wanted = r#"Z","level":"warn","id":1001,"message":"ended:\n\u001b[2J \"x\""}"#;
         assert!(json.starts_with("{\"time\":\"2") && json.ends_with(&format!("{wanted}\n")), "{json}");
+    }
+
+    #[test]
+    fn the_journal_is_told_how_grave_every_line_is() {
+        assert_eq!(with_priority("a\n    b\n", Level::Warning), "<4>a\n<4>    b\n");
+        assert_eq!(with_priority("a\n", Level::Error), "<3>a\n");
+        assert_eq!(with_priority("a\n", Level::Information), "<6>a\n");
+        let stdout = rustix::fs::fstat(std::io::stdout()).expect("there is one");
+        let (device, inode) = (stdout.st_dev, stdout.st_ino);
+        assert!(is_journal(OsStr::new(&format!("{device}:{inode}"))));
+        for other in ["", "8", &format!("{device}:{}", inode + 1), &format!("{}:{inode}", device + 1)] {
+            assert!(!is_journal(OsStr::new(other)), "{other}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use config::{Code, HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo, Severity};
+use config::{
+    Code, HANDLER_SETTINGS, Honoured, OPTIONS, OPTIONS_EXAMPLE, PartInfo, SECTIONS, SectionInfo, Severity,
+};
 use supervisor::{EventId, Level};
 
 use crate::cli::{OK, print};
@@ -19,6 +21,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Page {
     WebConfig,
+    Configuration,
     Errors,
 }
 
@@ -26,6 +29,7 @@ enum Page {
 pub(crate) fn reference(arguments: &Arguments) -> ExitCode {
     let text = match arguments.page {
         Page::WebConfig => web_config(),
+        Page::Configuration => configuration(),
         Page::Errors => errors(),
     };
     // The caller sees that a page is not whole.
@@ -93,6 +97,30 @@ fn word(honoured: Honoured) -> &'static str {
     }
 }
 
+fn configuration() -> String {
+    let mut out = format!("{GENERATED}# falconer.toml\n\n");
+    out.push_str(CONFIGURATION);
+    for option in OPTIONS {
+        let flag = if option.flag.is_empty() { String::new() } else { format!("`{}`", option.flag) };
+        let meaning = sentence(option.meaning);
+        line(&mut out, &format!("| `{}` | {flag} | {} | {meaning} |", option.key, option.values));
+    }
+    out.push_str(&format!("\n## Example\n\n```toml\n{OPTIONS_EXAMPLE}```\n"));
+    out
+}
+
+const CONFIGURATION: &str = "What IIS keeps outside of `web.config`, in the application pool and beside the application. None of it has to be \
+     written; nearly each setting has a flag too, which beats the file.\n\nThe file is the one that `--config FILE` names, else \
+     `falconer.toml` in the working directory, if it is there. It is [TOML](https://toml.io), in UTF-8, at most \
+     256 KiB. It is never read from inside the publish folder or the site root, since whoever deploys an app may write \
+     there. A server that runs as root reads it only when nobody but root can change it: the file, every folder above it \
+     and every symlink on the way must belong to root, and no group and no other user may write them (sticky folders \
+     such as `/tmp` excepted).\n\nNames are those of `applicationHost.config`, and nest as there: what stands below as \
+     `applicationPool.processModel.idleTimeout` is `idleTimeout` below `[applicationPool.processModel]`. Time spans are \
+     written as in IIS, `\"hh:mm:ss\"` or `\"d.hh:mm:ss\"`; paths are relative to the file. A name that is not listed is an \
+     error, which names the nearest one. `falconer check` shows every value that holds and where it comes from.\n\n## \
+     Settings\n\n| setting | flag | values, default | |\n|---|---|---|---|\n";
+
 fn errors() -> String {
     let mut out = format!("{GENERATED}# Diagnostics and events\n\n");
     out.push_str(
@@ -138,7 +166,23 @@ fn remedy(id: EventId) -> &'static str {
         EventId::StartAttemptFailed => {
             "The message says why; another attempt follows while `retryCounter` is above 0."
         }
-        EventId::Started | EventId::SentTerminate | EventId::Online => "Nothing.",
+        EventId::Started
+        | EventId::SentTerminate
+        | EventId::Online
+        | EventId::RecycledConfig
+        | EventId::Recycled
+        | EventId::Idle => "Nothing.",
+        EventId::RapidFails => {
+            "See in events 1030 how the processes end. Starts go on when the minute is over, or when `web.config` changes."
+        }
+        EventId::Pausing => {
+            "Mend what event 1020 says; a changed `web.config` or an `app_offline.htm` ends the pause at once."
+        }
+        EventId::RecycleFailed => {
+            "Mend what event 1020 says; the next change of `web.config` tries again, and what is due by age, use or size \
+             after a minute."
+        }
+        EventId::NotWarmed => "See why the app does not answer that page well.",
         EventId::LogFileFailed => "Check that the app's user may write the folder of `stdoutLogFile`.",
         EventId::NotStoppedGracefully => {
             "Raise `shutdownTimeLimit`, or see why the app does not stop on SIGTERM."
@@ -146,7 +190,7 @@ fn remedy(id: EventId) -> &'static str {
         EventId::RecycledOffline | EventId::Offline => {
             "Remove the file when the app may run; the next request starts it."
         }
-        EventId::StartFailed => {
+        EventId::StartFailed | EventId::Unanswered => {
             "Run `falconer check --start DIR`; the event carries the end of what the app printed."
         }
         EventId::ShutDown => {
@@ -184,7 +228,7 @@ mod tests {
 
     #[test]
     fn tables_have_as_many_cells_as_columns() {
-        for page in [web_config(), errors()] {
+        for page in [web_config(), configuration(), errors()] {
             for row in page.lines().filter(|line| line.starts_with('|')) {
                 let cells = row.matches('|').count() - 1;
                 assert!(cells == 3 || cells == 4, "{row}");

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use config::{Input, Plan};
 use proxy::{BindError, Tls};
 use supervisor::process;
 
+use crate::cli::options::Options;
 use crate::cli::print::Format;
 use crate::cli::{BAD_CONFIGURATION, CANNOT_RUN, print};
 use crate::files::DiskFiles;
@@ -20,27 +20,8 @@ use crate::run::{self, Output};
 pub(crate) struct Arguments {
     /// The publish folder
     dir: PathBuf,
-    /// Where clients connect: PORT, :PORT, ADDR:PORT, localhost:PORT, *:PORT, with https:// before it for TLS; port 0 draws one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    listen: Vec<String>,
-    /// The certificate of https addresses and the intermediate ones behind it, in PEM
-    #[arg(long, value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-    /// The key of that certificate, in PEM, readable by this user alone
-    #[arg(long, value_name = "FILE")]
-    tls_key: Option<PathBuf>,
-    /// The path below which the app lives, such as /shop
-    #[arg(long, value_name = "PATH")]
-    path_base: Option<String>,
-    /// A variable for the app; beats web.config
-    #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
-    /// Start the app at once and keep it running, not only from the first request on
-    #[arg(long)]
-    always_running: bool,
-    /// How long requests under way may take when the server stops [default: 30]
-    #[arg(long, value_name = "SECONDS")]
-    drain_timeout: Option<u32>,
+    #[command(flatten)]
+    options: Options,
     /// Threads that carry requests [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -62,7 +43,7 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
     let (format, access_log) = (arguments.log_format, arguments.access_log.clone());
-    let input = match input(arguments, descriptors) {
+    let input = match arguments.options.input(arguments.dir, descriptors) {
         Ok(input) => input,
         Err(message) => {
             print::failure(&message, None);
@@ -83,37 +64,10 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
             return cannot_run(&format!("the access log {} cannot be opened: {error}", path.display()), None);
         }
     };
-    start(plan, input.environment, threads, Output { format, access_log })
+    start(plan, input, threads, Output { format, access_log })
 }
 
-fn input(arguments: Arguments, descriptors: u64) -> Result<Input, String> {
-    // Absolute, but with the operator's symlinks: the app is told the path that the operator knows.
-    let absolute = |path: PathBuf| {
-        std::path::absolute(&path).map_err(|error| format!("{} cannot be named: {error}", path.display()))
-    };
-    let folder = absolute(arguments.dir)?;
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    let environment = std::env::vars_os().collect();
-    Ok(Input {
-        folder,
-        listen: arguments.listen,
-        tls_cert: arguments.tls_cert.map(absolute).transpose()?,
-        tls_key: arguments.tls_key.map(absolute).transpose()?,
-        path_base: arguments.path_base,
-        env: arguments.env,
-        always_running: arguments.always_running,
-        drain_timeout: arguments.drain_timeout.map(|seconds| Duration::from_secs(seconds.into())),
-        environment,
-        descriptors,
-    })
-}
-
-fn start(
-    plan: Plan,
-    environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
-    threads: usize,
-    output: Output,
-) -> ExitCode {
+fn start(plan: Plan, input: Input, threads: usize, output: Output) -> ExitCode {
     // Before anything is bound: what cannot be shown to a client must not listen.
     let tls = match plan.tls.as_ref().map(Tls::prepare).transpose() {
         Ok(tls) => tls,
@@ -126,7 +80,7 @@ fn start(
         Ok(bound) => bound,
         Err(error) => return cannot_bind(&error),
     };
-    match run::run(plan, environment, threads, bound, output) {
+    match run::run(plan, input, threads, bound, output) {
         Ok(()) => ExitCode::from(crate::cli::OK),
         Err(error) => cannot_run(&error.to_string(), None),
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use http1::{BadChunk, Body, CHUNK_END, ChunkStep, ChunkedDecoder, LAST_CHUNK};
 
 use crate::buffer::Buffer;
+use crate::forward::events::Events;
 use crate::io::Stream;
 
 /// Pieces up to this size are copied behind the head, so that all leaves in one write; larger ones are written
@@ -72,6 +73,29 @@ impl Source {
         })
     }
 
+    /// Throws away what the buffer holds of the body, and counts it; true at its end.
+    ///
+    /// # Errors
+    /// [`BadChunk`].
+    pub(crate) fn skip(&mut self, buffer: &mut Buffer, count: &mut u64) -> Result<bool, BadChunk> {
+        loop {
+            match self.step(buffer.data())? {
+                Step::More { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(false);
+                }
+                Step::Data { skip, len } => {
+                    buffer.consume(skip + len);
+                    *count += len as u64;
+                }
+                Step::End { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
     /// Whether so much is to come that a large buffer pays.
     pub(crate) fn is_bulky(&self, than: usize) -> bool {
         match self {
@@ -93,6 +117,10 @@ pub(crate) struct Outbox {
     /// Framing in the source buffer behind the direct bytes, to be skipped after them.
     skip: usize,
     ended: bool,
+    /// Of an event stream that may end between two events.
+    pub(crate) events: Option<Events>,
+    /// We ended the body before the worker did.
+    pub(crate) stopped: bool,
     /// Body bytes loaded so far.
     pub(crate) loaded: u64,
     /// Anything was written since the start.
@@ -132,15 +160,14 @@ impl Outbox {
                 }
                 Step::End { consumed } => {
                     buffer.consume(consumed);
-                    if chunked {
-                        self.own.extend_from_slice(LAST_CHUNK);
-                    }
-                    self.ended = true;
-                    return Ok(Loaded::Ended);
+                    return Ok(self.end(chunked));
                 }
                 Step::Data { skip, len } => {
                     buffer.consume(skip);
                     self.loaded += len as u64;
+                    if let Some(events) = &mut self.events {
+                        events.pass(buffer.part(0..len));
+                    }
                     if chunked {
                         http1::write_chunk_head(&mut self.own, len);
                     }
@@ -158,6 +185,59 @@ impl Outbox {
                 }
             }
         }
+    }
+
+    /// Takes no more of an event stream than its event under way, and ends it behind that.
+    ///
+    /// # Errors
+    /// [`BadChunk`], as [`Outbox::load`].
+    pub(crate) fn stop(
+        &mut self,
+        source: &mut Source,
+        buffer: &mut Buffer,
+        chunked: bool,
+    ) -> Result<Loaded, BadChunk> {
+        let Some(events) = self.events.as_mut().filter(|_| !self.ended) else {
+            return self.load(source, buffer, chunked);
+        };
+        if self.direct > 0 || !self.tail.is_empty() {
+            return Ok(Loaded::Flush);
+        }
+        while !events.are_whole() {
+            match source.step(buffer.data())? {
+                Step::More { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(Loaded::NeedMore);
+                }
+                Step::End { consumed } => {
+                    buffer.consume(consumed);
+                    return Ok(self.end(chunked));
+                }
+                Step::Data { skip, len } => {
+                    buffer.consume(skip);
+                    let count = events.rest(buffer.part(0..len));
+                    self.loaded += count as u64;
+                    if chunked {
+                        http1::write_chunk_head(&mut self.own, count);
+                    }
+                    self.own.extend_from_slice(buffer.part(0..count));
+                    buffer.consume(count);
+                    if chunked {
+                        self.own.extend_from_slice(CHUNK_END);
+                    }
+                }
+            }
+        }
+        self.stopped = true;
+        Ok(self.end(chunked))
+    }
+
+    fn end(&mut self, chunked: bool) -> Loaded {
+        if chunked {
+            self.own.extend_from_slice(LAST_CHUNK);
+        }
+        self.ended = true;
+        Loaded::Ended
     }
 
     /// A stretch too long to copy; looks behind it, so that the end of the body leaves in the same write.

@@ -1,11 +1,13 @@
 //! Sending one exchange to a worker and its answer to the client, both at once.
 
 pub(crate) mod body;
+mod events;
 pub(crate) mod failure;
 pub(crate) mod pool;
 mod request;
 mod response;
 mod upgrade;
+pub(crate) mod warm;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 use supervisor::{Lease, NoLease, WorkerId};
 
 use crate::answer::Answer;
-use crate::clock;
+use crate::clock::{self, Wait};
 use crate::connection::Connection;
 use crate::counters::add;
 use crate::exchange::Exchange;
@@ -51,24 +53,25 @@ pub(crate) async fn forward(
 ) -> Result<Next, Failure> {
     let mut repeated = false;
     for _ in 0..LEASES_MOST {
-        let lease = lease(connection).await?;
+        let lease = lease(record).await?;
         let Some(pool) = connection.thread.pools.of(lease.worker(), &connection.thread) else {
             continue;
         };
-        let upstream = match pool.checkout(connection, repeated).await {
+        let upstream = match pool.checkout(record, repeated).await {
             Ok(upstream) => upstream,
-            Err(NoConnection::WorkerGone) => {
+            Err(why @ (NoConnection::WorkerGone | NoConnection::NotAccepting)) => {
                 drop(lease);
                 until_withdrawn(connection, pool.worker.id, WITHDRAWAL).await?;
+                let stays = connection.thread.app.worker(pool.worker.id).is_some();
+                if stays && matches!(why, NoConnection::NotAccepting) {
+                    let late = Answer::bad_gateway("the app takes no connection");
+                    return Err(answer(late.ending(End::Timeout)));
+                }
                 continue;
             }
-            Err(NoConnection::ClientGone) => return Err(Failure::ClientGone),
+            Err(NoConnection::Interrupted(why)) => return Err(why.into()),
             Err(NoConnection::Busy) => {
                 return Err(answer(Answer::unavailable("every connection to the app is busy")));
-            }
-            Err(NoConnection::Timeout) => {
-                let late = Answer::bad_gateway("the app takes no connection");
-                return Err(answer(late.ending(End::Timeout)));
             }
             Err(NoConnection::NoSocket) => {
                 return Err(answer(Answer::unavailable("the server has no connection left for the app")));
@@ -109,19 +112,19 @@ async fn until_withdrawn(
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    connection.unless_gone(withdrawn).await.ok_or(Failure::ClientGone)
+    Ok(connection.unless_gone(withdrawn).await?)
 }
 
-async fn lease(connection: &Connection) -> Result<Lease, Failure> {
+async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
+    let connection = record.connection;
     let thread = &connection.thread;
     if let Some(lease) = thread.app.try_lease(thread.index) {
         return Ok(lease);
     }
-    match connection.unless_gone(thread.app.lease(thread.index)).await {
-        None => Err(Failure::ClientGone),
-        Some(Ok(lease)) => Ok(lease),
-        Some(Err(refused)) => Err(answer(match refused {
-            NoLease::Failed(report) => Answer::failed_start(report, thread.site.disable_start_up_error_page),
+    match connection.unless_gone(thread.app.lease(thread.index)).await? {
+        Ok(lease) => Ok(lease),
+        Err(refused) => Err(answer(match refused {
+            NoLease::Failed { report, retry_after } => Answer::failed_start(report, retry_after, record.site),
             NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),
@@ -143,20 +146,34 @@ impl Attempt<'_> {
     /// None when the exchange may be tried again.
     async fn run(self, mut upstream: Upstream) -> Option<Result<Next, Failure>> {
         let thread = &self.connection.thread;
+        let body_limit = self.record.site.limits.body_bytes;
         let mut head = thread.buffers.output();
         head.extend_from_slice(&self.exchange.wire);
         head.extend_from_slice(self.pool.head_end());
         let mut pump = Pump {
             record: self.record,
             exchange: self.exchange,
-            request: RequestSide::new(self.exchange, head, thread.site.limits.body_bytes),
+            pool: self.pool,
+            lease: &self.lease,
+            request: RequestSide::new(self.exchange, head, body_limit),
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
-        let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
-        self.connection.slot.disarm_all();
+        let result = poll_fn(|context| {
+            let polled = pump.poll(context, &mut upstream);
+            if pump.response.has_head {
+                self.lease.answered();
+            }
+            polled
+        })
+        .await;
+        self.connection.slot.disarm_waits();
         let result = match result {
             Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),
+            Ok(Outcome::Stopped) => {
+                self.record.ended(End::Cut);
+                Ok(if pump.response.keep_alive { Next::KeepAlive } else { Next::Linger })
+            }
             Ok(Outcome::Upgraded) => {
                 Ok(upgrade::tunnel(self.connection, self.pool, upstream, self.record).await)
             }
@@ -167,7 +184,7 @@ impl Attempt<'_> {
             {
                 return None;
             }
-            Err(broken) => Err(broken.into_failure(pump.response.started(), thread.site.limits.body_bytes)),
+            Err(broken) => Err(broken.into_failure(pump.response.started(), body_limit)),
         };
         thread.buffers.give_back_output(pump.request.into_own());
         thread.buffers.give_back_output(pump.response.into_own());
@@ -212,6 +229,8 @@ impl Attempt<'_> {
 struct Pump<'a> {
     record: &'a Record<'a>,
     exchange: &'a Exchange,
+    pool: &'a Pool,
+    lease: &'a Lease,
     request: RequestSide,
     response: ResponseSide,
 }
@@ -228,11 +247,15 @@ impl Pump<'_> {
     fn step(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) -> Poll<Result<Outcome, Broken>> {
         let connection = self.record.connection;
         connection.slot.register(context);
-        if connection.thread.phase.get() == Phase::Ending {
+        let ending = connection.thread.phase.get() == Phase::Ending;
+        if ending && !self.response.may_stop() {
             return Poll::Ready(Err(Broken::Ending));
         }
+        if connection.slot.expired(Wait::Total) {
+            return Poll::Ready(Err(Broken::Overdue));
+        }
         if self.request.progress == Progress::Sending
-            && let Poll::Ready(Err(broken)) = self.request.poll(context, connection, &upstream.stream)
+            && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
         {
             return Poll::Ready(Err(broken));
         }
@@ -244,6 +267,8 @@ impl Pump<'_> {
             exchange: self.exchange,
             request: self.request.progress,
             record: self.record,
+            lease: self.lease,
+            stopping: ending || self.pool.ending.get(),
         };
         self.response.poll(context, sides, upstream)
     }

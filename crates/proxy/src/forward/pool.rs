@@ -15,8 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::buffer::{Buffer, Buffers};
 use crate::clock::Wait;
-use crate::connection::Connection;
+use crate::connection::{Connection, NoBytes};
 use crate::io::Stream;
+use crate::record::Record;
 use crate::thread::Thread;
 
 /// Unused connections kept per thread and worker. As many as answers may come back in one turn of the loop: with
@@ -80,12 +81,12 @@ pub(crate) struct Upstream {
 pub(crate) enum NoConnection {
     /// The worker is gone or not itself any more: lease another one.
     WorkerGone,
-    /// Nobody is there to be served.
-    ClientGone,
+    /// The client is gone, or the exchange's time is over.
+    Interrupted(NoBytes),
     /// All connections are busy and the queue is full, or the wait was too long.
     Busy,
-    /// Connecting took too long.
-    Timeout,
+    /// Connecting took too long: the worker is suspected.
+    NotAccepting,
     /// The system gave no socket.
     NoSocket,
 }
@@ -125,7 +126,7 @@ impl Pools {
             return Some(Rc::clone(pool));
         }
         let worker = thread.app.worker(id)?;
-        let cap = self.caps.of(id, thread.site.limits.upstream_connections);
+        let cap = self.caps.of(id, thread.site().limits.upstream_connections);
         let mut head_end = Vec::new();
         http1::write_field(
             &mut head_end,
@@ -154,7 +155,7 @@ impl Pools {
 
     /// Forgets the pools of workers that are not published any more, and connections that nobody used for long.
     pub(crate) fn sweep(&self, thread: &Thread) {
-        let ticks = thread.site.limits.upstream_idle.as_millis() / crate::clock::TICK.as_millis();
+        let ticks = thread.site().limits.upstream_idle.as_millis() / crate::clock::TICK.as_millis();
         let oldest = thread.clock.now().saturating_sub(u32::try_from(ticks).unwrap_or(u32::MAX));
         let mut gone = Vec::new();
         self.pools.borrow_mut().retain(|pool| {
@@ -203,31 +204,27 @@ impl Pool {
     ///
     /// # Errors
     /// [`NoConnection`].
-    pub(crate) async fn checkout(
-        &self,
-        connection: &Connection,
-        fresh: bool,
-    ) -> Result<Upstream, NoConnection> {
+    pub(crate) async fn checkout(&self, record: &Record<'_>, fresh: bool) -> Result<Upstream, NoConnection> {
         while let Some(idle) = self.idle.borrow_mut().pop() {
             if !fresh && idle.upstream.stream.is_quiet() {
                 return Ok(idle.upstream);
             }
         }
         match Arc::clone(&self.cap.permits).try_acquire_owned() {
-            Ok(permit) => self.connect(connection, permit).await,
-            Err(_) => self.wait(connection).await,
+            Ok(permit) => self.connect(record, permit).await,
+            Err(_) => self.wait(record).await,
         }
     }
 
-    async fn wait(&self, connection: &Connection) -> Result<Upstream, NoConnection> {
-        let limits = &connection.thread.site.limits;
+    async fn wait(&self, record: &Record<'_>) -> Result<Upstream, NoConnection> {
+        let limits = &record.site.limits;
         let waiting = Waiting::new(&self.cap.waiting);
         if waiting.before >= limits.start_queue {
             return Err(NoConnection::Busy);
         }
         let (hand_over, handed) = oneshot::channel();
         self.waiters.borrow_mut().push_back(hand_over);
-        connection.slot.arm(Wait::Upstream, limits.request_timeout);
+        record.connection.slot.arm(Wait::Upstream, limits.request_timeout);
         let either = async {
             tokio::select! {
                 biased;
@@ -235,44 +232,40 @@ impl Pool {
                 permit = Arc::clone(&self.cap.permits).acquire_owned() => Err(permit),
             }
         };
-        let either = until(connection, either).await;
+        let either = until(record.connection, either).await;
         drop(waiting);
         match either? {
             Ok(upstream) => Ok(upstream),
-            Err(Ok(permit)) => self.connect(connection, permit).await,
+            Err(Ok(permit)) => self.connect(record, permit).await,
             Err(Err(_)) => unreachable!("nobody closes the semaphore"),
         }
     }
 
     async fn connect(
         &self,
-        connection: &Connection,
+        record: &Record<'_>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Upstream, NoConnection> {
+        let connection = record.connection;
         let Address::Tcp(address) = self.worker.address;
-        connection.slot.arm(Wait::Upstream, connection.thread.site.limits.upstream_connect);
+        connection.slot.arm(Wait::Upstream, record.site.limits.upstream_connect);
         let connecting = until(connection, TcpStream::connect(address)).await;
-        let stream = match connecting.map_err(|why| match why {
-            NoConnection::Busy => NoConnection::Timeout,
-            other => other,
-        })? {
-            Ok(stream) => stream,
-            // Refused: nobody listens. Reset: whoever did ended while the connection was made.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) =>
-            {
+        let stream = match connecting {
+            Ok(Ok(stream)) => stream,
+            // The kernel completes connections for a process that is merely slow; it stops when nobody has taken
+            // them for long.
+            Err(NoConnection::Busy) => {
+                connection.thread.app.suspect(self.worker.id, Suspicion::NotAccepting);
+                return Err(NoConnection::NotAccepting);
+            }
+            Err(other) => return Err(other),
+            Ok(Err(error)) if means_no_listener(&error) => {
                 connection.thread.app.suspect(self.worker.id, Suspicion::NoListener);
                 return Err(NoConnection::WorkerGone);
             }
-            Err(_) => return Err(NoConnection::NoSocket),
+            Ok(Err(_)) => return Err(NoConnection::NoSocket),
         };
-        // Before the first byte: the port may have another owner by now, and the token is in the first head.
-        let suspicion = match connection.thread.probe.borrow_mut().verify(address, &self.worker.listeners) {
-            Ownership::Ours => None,
-            Ownership::Stranger => Some(Suspicion::Stranger),
-            Ownership::NoListener => Some(Suspicion::NoListener),
-        };
-        if let Some(why) = suspicion {
+        if let Err(why) = verify(&connection.thread, &self.worker) {
             connection.thread.app.suspect(self.worker.id, why);
             return Err(NoConnection::WorkerGone);
         }
@@ -307,6 +300,22 @@ impl Pool {
     }
 }
 
+/// Refused: nobody listens. Reset: whoever did ended while the connection was made.
+pub(crate) fn means_no_listener(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+}
+
+/// Before the first byte on a new connection: the port may have another owner by now, and the token is in the
+/// first head.
+pub(crate) fn verify(thread: &Thread, worker: &ServingWorker) -> Result<(), Suspicion> {
+    let Address::Tcp(address) = worker.address;
+    match thread.probe.borrow_mut().verify(address, &worker.listeners) {
+        Ownership::Ours => Ok(()),
+        Ownership::Stranger => Err(Suspicion::Stranger),
+        Ownership::NoListener => Err(Suspicion::NoListener),
+    }
+}
+
 /// Counts one request that waits for a connection.
 struct Waiting<'a> {
     count: &'a AtomicUsize,
@@ -337,8 +346,8 @@ async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Res
     let done = connection.unless_gone(timed).await;
     connection.slot.disarm(Wait::Upstream);
     match done {
-        None => Err(NoConnection::ClientGone),
-        Some(None) => Err(NoConnection::Busy),
-        Some(Some(done)) => Ok(done),
+        Err(interrupted) => Err(NoConnection::Interrupted(interrupted)),
+        Ok(None) => Err(NoConnection::Busy),
+        Ok(Some(done)) => Ok(done),
     }
 }

@@ -3,11 +3,11 @@
 use std::task::{Context, Poll, ready};
 
 use crate::clock::Wait;
-use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::forward::body::{Loaded, Outbox, Source};
 use crate::forward::failure::Broken;
 use crate::io::Stream;
+use crate::record::Record;
 
 /// A body with more than this to come is read into large buffers.
 pub(crate) const BULK: usize = 16 * 1024;
@@ -58,9 +58,10 @@ impl RequestSide {
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        connection: &Connection,
+        record: &Record<'_>,
         worker: &Stream,
     ) -> Poll<Result<(), Broken>> {
+        let connection = record.connection;
         loop {
             if !self.ended {
                 let input = &mut connection.input.borrow_mut();
@@ -72,7 +73,7 @@ impl RequestSide {
                     return Poll::Ready(Err(Broken::BodyTooLarge));
                 }
             }
-            if !ready!(self.poll_flush(context, connection, worker))? {
+            if !ready!(self.poll_flush(context, record, worker))? {
                 self.progress = Progress::Refused;
                 return Poll::Ready(Ok(()));
             }
@@ -84,7 +85,7 @@ impl RequestSide {
                 if self.source.is_bulky(BULK) {
                     connection.expect_bulk();
                 }
-                ready!(Self::poll_client(context, connection))?;
+                ready!(Self::poll_client(context, record))?;
             }
         }
     }
@@ -93,9 +94,10 @@ impl RequestSide {
     fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
-        connection: &Connection,
+        record: &Record<'_>,
         worker: &Stream,
     ) -> Poll<Result<bool, Broken>> {
+        let connection = record.connection;
         let slot = &connection.slot;
         match self.outbox.poll_flush(context, worker, &mut connection.input.borrow_mut()) {
             Poll::Ready(result) => {
@@ -104,13 +106,14 @@ impl RequestSide {
             }
             Poll::Pending if slot.expired(Wait::Upstream) => Poll::Ready(Err(Broken::UpstreamTimeout)),
             Poll::Pending => {
-                slot.arm_once(Wait::Upstream, connection.thread.site.limits.request_timeout);
+                slot.arm_once(Wait::Upstream, record.site.limits.request_timeout);
                 Poll::Pending
             }
         }
     }
 
-    fn poll_client(context: &mut Context<'_>, connection: &Connection) -> Poll<Result<(), Broken>> {
+    fn poll_client(context: &mut Context<'_>, record: &Record<'_>) -> Poll<Result<(), Broken>> {
+        let connection = record.connection;
         let slot = &connection.slot;
         match connection.poll_fill(context) {
             Poll::Ready(Ok(1..)) => {
@@ -120,7 +123,7 @@ impl RequestSide {
             Poll::Ready(_) => Poll::Ready(Err(Broken::ClientGone)),
             Poll::Pending if slot.expired(Wait::ClientRead) => Poll::Ready(Err(Broken::ClientStalled)),
             Poll::Pending => {
-                slot.arm_once(Wait::ClientRead, connection.thread.site.limits.client_stall);
+                slot.arm_once(Wait::ClientRead, record.site.limits.client_stall);
                 Poll::Pending
             }
         }

@@ -3,12 +3,14 @@
 
 use std::task::{Context, Poll, ready};
 
-use http1::{Body, HeadLimits, Known, Method, Parsed, ResponseHead, SentRequest, Version};
+use http1::{Body, Field, HeadLimits, Known, Method, Parsed, ResponseHead, SentRequest, Version};
+use supervisor::Lease;
 
 use crate::clock::Wait;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::forward::body::{Loaded, Outbox, Source};
+use crate::forward::events::{self, Events};
 use crate::forward::failure::Broken;
 use crate::forward::pool::Upstream;
 use crate::forward::request::{BULK, Progress};
@@ -19,6 +21,8 @@ use crate::record::Record;
 pub(crate) enum Outcome {
     /// The response is whole.
     Done,
+    /// It was an event stream, and we ended it between two events, since its worker goes.
+    Stopped,
     /// The worker switched to WebSocket; its 101 was sent on.
     Upgraded,
 }
@@ -56,6 +60,9 @@ pub(crate) struct Sides<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) request: Progress,
     pub(crate) record: &'a Record<'a>,
+    pub(crate) lease: &'a Lease,
+    /// The worker goes: event streams end.
+    pub(crate) stopping: bool,
 }
 
 impl ResponseSide {
@@ -76,6 +83,11 @@ impl ResponseSide {
     /// Whether the client may have got a byte of the final answer.
     pub(crate) fn started(&self) -> bool {
         self.has_head && self.outbox.started
+    }
+
+    /// Whether it is an event stream that is between two events, or has ended so.
+    pub(crate) fn may_stop(&self) -> bool {
+        self.outbox.stopped || self.outbox.events.is_some_and(Events::are_whole)
     }
 
     /// Bytes that were written to the client.
@@ -100,20 +112,30 @@ impl ResponseSide {
                     if matches!(self.phase, Phase::Head) { Loaded::NeedMore } else { continue }
                 }
                 Phase::Body(source) => {
-                    let loaded = self.outbox.load(source, &mut upstream.buffer, self.chunked);
+                    let (buffer, chunked) = (&mut upstream.buffer, self.chunked);
+                    let loaded = if sides.stopping {
+                        self.outbox.stop(source, buffer, chunked)
+                    } else {
+                        self.outbox.load(source, buffer, chunked)
+                    };
                     loaded.map_err(|bad| Broken::BadResponse(bad.reason()))?
                 }
                 Phase::Ended(outcome) => {
                     let outcome = *outcome;
-                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    ready!(self.poll_flush(context, sides.record, upstream))?;
                     return Poll::Ready(Ok(outcome));
                 }
             };
             match loaded {
+                Loaded::Ended if self.outbox.stopped => {
+                    // A length that was announced is not reached.
+                    self.keep_alive &= self.chunked;
+                    self.phase = Phase::Ended(Outcome::Stopped);
+                }
                 Loaded::Ended => self.phase = Phase::Ended(Outcome::Done),
-                Loaded::Flush => ready!(self.poll_flush(context, sides.connection, upstream))?,
+                Loaded::Flush => ready!(self.poll_flush(context, sides.record, upstream))?,
                 Loaded::NeedMore => {
-                    ready!(self.poll_flush(context, sides.connection, upstream))?;
+                    ready!(self.poll_flush(context, sides.record, upstream))?;
                     ready!(self.poll_worker(context, sides, upstream))?;
                 }
             }
@@ -123,9 +145,10 @@ impl ResponseSide {
     fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
-        connection: &Connection,
+        record: &Record<'_>,
         upstream: &mut Upstream,
     ) -> Poll<Result<(), Broken>> {
+        let connection = record.connection;
         let slot = &connection.slot;
         match self.outbox.poll_flush(context, &connection.stream, &mut upstream.buffer) {
             Poll::Ready(result) => {
@@ -134,7 +157,7 @@ impl ResponseSide {
             }
             Poll::Pending if slot.expired(Wait::ClientWrite) => Poll::Ready(Err(Broken::ClientStalled)),
             Poll::Pending => {
-                slot.arm_once(Wait::ClientWrite, connection.thread.site.limits.client_stall);
+                slot.arm_once(Wait::ClientWrite, record.site.limits.client_stall);
                 Poll::Pending
             }
         }
@@ -163,7 +186,7 @@ impl ResponseSide {
             }
             Poll::Pending => {
                 if sides.request != Progress::Sending {
-                    slot.arm_once(Wait::Upstream, sides.connection.thread.site.limits.request_timeout);
+                    slot.arm_once(Wait::Upstream, sides.record.site.limits.request_timeout);
                 }
                 upstream.release_if_empty(buffers);
                 Poll::Pending
@@ -192,7 +215,7 @@ impl ResponseSide {
 
     /// Parses heads out of the buffer, informational ones and the final one.
     fn look_for_head(&mut self, sides: Sides<'_>, upstream: &mut Upstream) -> Result<(), Broken> {
-        let limits = &sides.connection.thread.site.limits;
+        let limits = &sides.record.site.limits;
         let bounds = HeadLimits {
             head_bytes: limits.response_head_bytes,
             lines: usize::MAX,
@@ -225,13 +248,14 @@ impl ResponseSide {
     }
 
     fn write_final(&mut self, sides: Sides<'_>, data: &[u8]) {
-        let Sides { connection, exchange, request, record } = sides;
+        let Sides { connection, exchange, request, record, .. } = sides;
         record.answered(self.head.status);
+        sides.lease.answered();
         let http10 = exchange.version == Version::Http10;
         let has_body = self.head.status != 101 && !matches!(self.head.body, Body::None);
         self.chunked = has_body && !http10 && !matches!(self.head.body, Body::Length(_));
         let until_close = has_body && http10 && !matches!(self.head.body, Body::Length(_));
-        let app_closes = connection.thread.site.forward_connection_header && !self.head.keep_alive;
+        let app_closes = record.site.forward_connection_header && !self.head.keep_alive;
         // A body that the app did not wait for would be taken for the next request.
         self.keep_alive = exchange.keep_alive
             && request == Progress::Sent
@@ -240,6 +264,8 @@ impl ResponseSide {
             && connection.thread.is_running();
         self.reusable = self.head.keep_alive && !matches!(self.head.body, Body::UntilClose);
         self.has_head = true;
+        self.outbox.events =
+            (has_body && exchange.wants_events && self.is_event_stream(data)).then(Events::default);
         let framing = Framing { chunked: self.chunked, keep_alive: self.keep_alive, http10 };
         write_final_head(&self.head, data, framing, &mut self.outbox.own);
         self.phase = match self.head.status {
@@ -247,6 +273,17 @@ impl ResponseSide {
             _ if !has_body => Phase::Ended(Outcome::Done),
             _ => Phase::Body(Source::new(self.head.body)),
         };
+    }
+}
+
+impl ResponseSide {
+    /// One that can be looked into.
+    fn is_event_stream(&self, data: &[u8]) -> bool {
+        let fields = &self.head.fields;
+        let of_type = |field: &Field| {
+            field.known == Known::ContentType && events::is_event_stream(field.value.of(data))
+        };
+        fields.iter().any(of_type) && !fields.iter().any(|field| field.known == Known::ContentEncoding)
     }
 }
 

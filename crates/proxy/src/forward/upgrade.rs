@@ -70,6 +70,8 @@ pub(crate) async fn tunnel(
         ending: false,
     };
     tunnel.upstream.becomes_tunnel();
+    // A tunnel has no end of its own.
+    connection.slot.disarm(Wait::Total);
     let end = poll_fn(|context| {
         let (to_app, to_client) = (tunnel.to_app.written, tunnel.to_client.written);
         let end = tunnel.poll(context);
@@ -77,7 +79,7 @@ pub(crate) async fn tunnel(
         end
     })
     .await;
-    connection.slot.disarm_all();
+    connection.slot.disarm_waits();
     let Upstream { stream, buffer, .. } = tunnel.upstream;
     connection.thread.buffers.give_back(buffer);
     drop(stream);

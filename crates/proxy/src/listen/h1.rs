@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use config::Limits;
 use http1::{HeadLimits, Method, Parsed, RequestHead};
 
 use crate::answer::{Answer, Reader};
@@ -74,23 +75,25 @@ pub(crate) async fn serve<F: Future<Output = Next>>(
 
 /// One exchange: from the first byte of its head to the last byte of its answer.
 pub(crate) async fn exchange(connection: Rc<Connection>) -> Next {
+    // One snapshot for the whole exchange, also when the site changes meanwhile.
+    let site = connection.thread.site();
     let mut head = connection.thread.head();
     let began = Record::begin(&connection);
-    let next = match read_head(&connection, &mut head).await {
+    let next = match read_head(&connection, &site.limits, &mut head).await {
         Ok(()) => {
-            let record = Record::new(&connection, began, Some(&head));
+            let record = Record::new(&connection, &site, began, Some(&head));
             pipeline::reply(&connection, &head, record).await
         }
         Err(NoHead::Gone) => Next::Close,
         Err(NoHead::Answer(answer)) => {
-            let record = Record::new(&connection, began, None);
+            let record = Record::new(&connection, &site, began, None);
             let to = To { method: Method::Get, reader: Reader::default(), keep_alive: false };
             pipeline::say(&record, &answer, to).await
         }
     };
     connection.thread.give_back_head(head);
     if next == Next::Linger {
-        connection.linger().await;
+        connection.linger(&site.limits).await;
     }
     next
 }
@@ -100,27 +103,26 @@ enum NoHead {
     Answer(Answer),
 }
 
-async fn read_head(connection: &Connection, head: &mut RequestHead) -> Result<(), NoHead> {
+async fn read_head(connection: &Connection, limits: &Limits, head: &mut RequestHead) -> Result<(), NoHead> {
     if connection.is_clear_by_mistake() {
         let sentence =
             "this port speaks HTTPS, and the request came without TLS; write https:// in the address";
         return Err(NoHead::Answer(Answer::new(400, sentence)));
     }
-    let site = &connection.thread.site;
-    let limits = HeadLimits {
-        head_bytes: site.limits.head_bytes,
-        lines: site.limits.head_lines,
-        line_bytes: site.limits.request_line_bytes,
+    let bounds = HeadLimits {
+        head_bytes: limits.head_bytes,
+        lines: limits.head_lines,
+        line_bytes: limits.request_line_bytes,
     };
     let mut looked = 0;
     loop {
-        let parsed = http1::parse_request(connection.input.borrow().data(), &limits, head);
+        let parsed = http1::parse_request(connection.input.borrow().data(), &bounds, head);
         match parsed {
             Ok(Parsed::Complete) => break,
             Ok(Parsed::Partial) => {}
             Err(refusal) => return Err(NoHead::Answer(Answer::refused(&refusal))),
         }
-        connection.slot.arm_once(Wait::ClientRead, site.limits.header_deadline);
+        connection.slot.arm_once(Wait::ClientRead, limits.header_deadline);
         looked = connection.input.borrow().len().max(looked);
         more_of_head(connection, looked).await?;
     }

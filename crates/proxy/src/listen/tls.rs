@@ -35,7 +35,7 @@ pub(crate) async fn serve<F: Future<Output = Next>>(
 /// TLS, so its first request is answered in the clear too, with 400 (as nginx does).
 async fn open(connection: &Connection, config: Arc<ServerConfig>) -> bool {
     let slot = &connection.slot;
-    slot.arm(Wait::ClientRead, connection.thread.site.limits.tls_handshake);
+    slot.arm(Wait::ClientRead, connection.thread.site().limits.tls_handshake);
     let opened = match in_time(connection, |context| connection.stream.poll_peek(context)).await {
         Some(Ok(Some(HANDSHAKE))) => {
             connection.stream.start_tls(config);

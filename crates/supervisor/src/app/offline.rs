@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{App, DRAIN_LIMIT, Start};
+use super::App;
+use super::start::Start;
 use crate::event::Effect;
 use crate::worker::State;
 
@@ -25,11 +26,13 @@ impl App {
         let ran = self.live() > 0 || !matches!(self.start, Start::Idle);
         self.effects.push(Effect::Report(self.settings.offline(ran)));
         self.start = Start::Idle;
+        self.wanted = 0;
         self.last_failure = None;
+        self.protection.forget();
         for id in self.ids() {
             match self.known(id).state {
-                State::Serving { .. } => self.drain(id, now + DRAIN_LIMIT, now),
-                State::Launching { .. } => self.call_off(id, now),
+                State::Serving { .. } => self.drain(id, now + self.settings.drain_limit, now),
+                State::Launching { .. } | State::Warming { .. } => self.call_off(id, now),
                 State::Draining { .. } | State::Stopping { .. } | State::Gone => {}
             }
         }

@@ -1,26 +1,23 @@
-//! The app's log file (`stdoutLogFile`): its name, how it is opened, and the thread that writes it.
+//! The app's log (`stdoutLogFile`): the way to it, and the thread that writes it.
 //!
 //! The reader of the app's output never waits for a disk: it puts bytes into a bounded queue, and what does
 //! not fit is counted and dropped. Called by `output` alone.
 
+mod files;
+
 use std::collections::VecDeque;
-use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::StdoutLog;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+
+use crate::process::logfile::files::Files;
 
 /// How far the file may be behind, in bytes.
 const LIMIT: usize = 1 << 20;
 /// Once it was too far behind, it must catch up to here: one line about a gap, not one for each read.
 const RESUME: usize = LIMIT / 2;
-/// Names tried beside the first one.
-const OTHER_NAMES: u32 = 1000;
 const STACK: usize = 128 << 10;
 
 /// Bytes on their way to the file.
@@ -137,9 +134,8 @@ pub(super) fn write_to_file(
 }
 
 fn write(queue: &Queue, log: &StdoutLog, pid: u32) -> Result<(), (PathBuf, io::Error)> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (path, mut file) = create(log, now, pid).map_err(|error| (log.folder.clone(), error))?;
-    copy(queue, &mut file).map_err(|error| (path, error))
+    let mut file = Files::create(log, pid).map_err(|error| (log.folder.clone(), error))?;
+    copy(queue, &mut file).map_err(|error| (file.path().to_owned(), error))
 }
 
 fn copy(queue: &Queue, file: &mut impl io::Write) -> io::Result<()> {
@@ -159,50 +155,6 @@ fn copy(queue: &Queue, file: &mut impl io::Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Creates the file beneath a handle of its folder: whoever may write into that folder can neither have it
-/// overwrite a file nor lead it elsewhere by a link.
-fn create(log: &StdoutLog, now: u64, pid: u32) -> io::Result<(PathBuf, File)> {
-    if log.prefix.contains('/') {
-        return Err(Errno::INVAL.into());
-    }
-    DirBuilder::new().recursive(true).mode(0o755).create(&log.folder)?;
-    let folder =
-        rustix::fs::open(&log.folder, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    for other in 0..=OTHER_NAMES {
-        let name = file_name(&log.prefix, now, pid, other);
-        match rustix::fs::openat(&folder, &name, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => return Ok((Path::new(&log.folder).join(name), File::from(file))),
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Errno::EXIST.into())
-}
-
-/// IIS: `PREFIX_yyyyMMddHHmmss_PID.log` in UTC; ours says the app's process id, and `_N` when the name is taken.
-fn file_name(prefix: &str, now: u64, pid: u32, other: u32) -> String {
-    let (year, month, day) = date(now / 86_400);
-    let (hour, minute, second) = (now / 3600 % 24, now / 60 % 60, now % 60);
-    let name = format!("{prefix}_{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}_{pid}");
-    if other == 0 { format!("{name}.log") } else { format!("{name}_{other}.log") }
-}
-
-/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01. Counted from 0000-03-01, so
-/// that the leap day is the last of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    const DAYS_OF_400_YEARS: u64 = 146_097;
-    let days = days + 719_468;
-    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next_year, month, date)
 }
 
 #[cfg(test)]

@@ -6,11 +6,16 @@
 //! `wire` is what they say to each other; `raw` holds every line of unsafe code.
 
 mod child;
+mod configs;
+pub(crate) mod disk;
+pub(crate) mod ears;
 pub mod environ;
 mod harden;
 mod holder;
 mod keeper;
 mod leftovers;
+mod links;
+pub mod liveness;
 mod logfile;
 mod mask;
 pub(crate) mod offline;
@@ -24,6 +29,7 @@ mod reap;
 mod running;
 mod sockdiag;
 mod spawn;
+mod stamp;
 mod stop;
 mod subtree;
 mod watch;

@@ -45,6 +45,12 @@ pub(super) struct Found {
     pub(super) inode: u32,
 }
 
+impl Found {
+    fn of(Listener { cookie, inode }: Listener) -> Self {
+        Self { key: Key::Cookie(cookie), inode }
+    }
+}
+
 impl KeptListeners {
     /// Believes every listener: for tests of the proxy only.
     #[must_use]
@@ -79,7 +85,7 @@ impl KeptListeners {
         Some(owner)
     }
 
-    fn believes(&self, found: Found) -> bool {
+    pub(super) fn believes(&self, found: Found) -> bool {
         let Kept::Of { proved, .. } = &*self.0 else { return true };
         // The lock is let go before the walk through /proc, which takes it again.
         let known = lock(proved).keys.contains(&found.key);
@@ -126,27 +132,35 @@ impl ListenerProbe {
 
     /// The listener that a connection to `address` would reach.
     pub(super) fn find(&mut self, address: SocketAddr) -> Option<Found> {
-        match self.ask(address) {
-            Some(Ok(found)) => found,
-            // A line that broke is opened anew once; what the kernel still refuses is read from its table.
-            Some(Err(_)) => {
-                self.line = None;
-                self.ask(address).and_then(Result::ok).unwrap_or_else(|| from_table(address))
-            }
+        match self.ask(|line| line.find(address)) {
+            Some(found) => found.map(Found::of),
             None => from_table(address),
         }
     }
 
-    fn ask(&mut self, address: SocketAddr) -> Option<Result<Option<Found>, Errno>> {
-        if self.line.is_none() {
-            self.line = Line::open();
+    /// The same, and how many connections wait there to be accepted. None also where the kernel cannot be asked.
+    pub(super) fn find_queue(&mut self, address: SocketAddr) -> Option<(Found, u32)> {
+        let (listener, waiting) = self.ask(|line| line.find_queue(address))??;
+        Some((Found::of(listener), waiting))
+    }
+
+    /// The connections of this port that some process has accepted, by their cookies.
+    pub(super) fn accepted(&mut self, port: u16) -> Option<Vec<u64>> {
+        self.ask(|line| line.accepted(port))
+    }
+
+    /// A line that broke is opened anew once; none where the kernel has no sock_diag or refuses still.
+    fn ask<T>(&mut self, question: impl Fn(&mut Line) -> Result<T, Errno>) -> Option<T> {
+        for _ in 0..2 {
+            if self.line.is_none() {
+                self.line = Line::open();
+            }
+            match question(self.line.as_mut()?) {
+                Ok(answer) => return Some(answer),
+                Err(_) => self.line = None,
+            }
         }
-        let answer = self.line.as_mut()?.find(address);
-        let keep = |listener| {
-            let Listener { cookie, inode } = listener;
-            Found { key: Key::Cookie(cookie), inode }
-        };
-        Some(answer.map(|listener| listener.map(keep)))
+        None
     }
 }
 

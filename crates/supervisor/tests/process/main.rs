@@ -7,6 +7,7 @@ mod environment;
 mod failures;
 mod harness;
 mod life;
+mod liveness;
 mod orphans;
 mod output;
 mod ports;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let descriptors = supervisor::process::harden().expect("the system lets a process protect itself");
     let groups = [
         life::trials(),
+        liveness::trials(),
         failures::trials(),
         environment::trials(descriptors),
         orphans::trials(),

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_failed_start_is_explained_when_it_is_told", explained),
         trial("the_token_is_masked_wherever_it_falls", masked),
         trial("a_log_file_is_named_after_the_app", log_file),
+        trial("a_log_is_continued_in_other_files_and_old_ones_go", bounded),
         trial("a_log_that_cannot_be_does_not_stop_the_app", no_log),
         trial("a_full_disk_does_not_stop_the_app", full),
         trial("nothing_is_lost_at_the_end", last_words),
@@ -103,6 +104,43 @@ async fn log_file() -> Outcome {
         middle.is_some_and(|stamp| stamp.len() == 14 && stamp.bytes().all(|byte| byte.is_ascii_digit()));
     check(stamp, || format!("{name} for {pid}"))?;
     same(file.metadata()?.permissions().mode() & 0o777, 0o600)
+}
+
+async fn bounded() -> Outcome {
+    const LINES: usize = 6000;
+    let folder = Folder::new()?;
+    let log = StdoutLog { max_size: Some(50_000), max_files: Some(3), ..logged(&folder) };
+    let launch = program(&this_binary(), &["flood", "token", &LINES.to_string()]);
+    let mut app = App::start(Launch { stdout_log: Some(log), ..launch })?;
+    let pid = app.started().await?;
+    app.rest().await?;
+    let (last, padding) = (LINES - 1, "-".repeat((LINES - 1) % 131));
+    let end = format!("{last}{padding}token\n");
+    let mut texts = Vec::new();
+    for _ in 0..500 {
+        texts.clear();
+        for entry in fs::read_dir(folder.0.join("logs/deep"))? {
+            let name = entry?.file_name().into_string().map_err(|_| "not text")?;
+            check(name.contains(&format!("_{pid}")), || name.clone())?;
+            // One that goes meanwhile is old enough.
+            texts.extend(fs::read_to_string(folder.0.join("logs/deep").join(name)).ok());
+        }
+        if texts.iter().any(|text| text.ends_with(&end)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    same(texts.len(), 3)?;
+    let whole = |line: &str| line.ends_with("token") && line.matches("token").count() == 1;
+    check(texts.iter().all(|text| text.ends_with('\n') && text.lines().all(whole)), || "torn".to_owned())?;
+    check(texts.iter().all(|text| text.len() <= 50_000), || format!("{:?}", texts.iter().map(String::len)))?;
+    let mut texts: Vec<_> = texts.into_iter().filter(|text| !text.ends_with(&end)).collect();
+    same(texts.len(), 2)?;
+    // The two before the last: full ones, one after the other.
+    let number = |text: &str| text.split(['-', 't']).next().and_then(|number| number.parse::<usize>().ok());
+    texts.sort_by_key(|text| number(text));
+    let next = texts[0].lines().count() + number(&texts[0]).ok_or("no number")?;
+    same(number(&texts[1]), Some(next))
 }
 
 async fn no_log() -> Outcome {

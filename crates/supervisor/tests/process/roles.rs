@@ -16,6 +16,7 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
         "serve" => serve(words[0], words.get(1).copied()),
         "serve-many" => serve_many(words[0]),
         "listen" => listen(&words),
+        "accept" => accept(words[0], words[1].parse().expect("a number")),
         "listen-again" => listen_again(words[0]),
         "full-disk" => full_disk(words[0]),
         "flood" => flood(words[0], words[1].parse().expect("a number")),
@@ -67,6 +68,17 @@ fn listen(addresses: &[&str]) {
     let open: Vec<_> = addresses.iter().map(|address| TcpListener::bind(address).expect(address)).collect();
     say("listening\n");
     wait(open);
+}
+
+/// Accepts one connection after the other and keeps them, with a pause before each.
+fn accept(address: &str, pause: u64) {
+    let listener = TcpListener::bind(address).expect(address);
+    say("listening\n");
+    let mut open = Vec::new();
+    loop {
+        std::thread::sleep(Duration::from_millis(pause));
+        open.extend(listener.accept());
+    }
 }
 
 /// Listens, closes, and listens again at the same address.

@@ -111,7 +111,7 @@ async fn attempt(plan: &Plan, inherited: &[(OsString, OsString)], spawner: Spawn
 
 fn failure(no: NoLease, took: Duration) -> Trial {
     let why = match no {
-        NoLease::Failed(report) => {
+        NoLease::Failed { report, .. } => {
             let (why, hint) = (report.reason.clone(), report.hint.clone());
             return Trial::Failed { took, why, hint, report: Some(report) };
         }

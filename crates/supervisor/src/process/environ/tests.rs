@@ -36,6 +36,7 @@ fn plan(environment: &[(&str, &str)]) -> AppPlan {
         disallow_rotation_on_config_change: false,
         recycling: config::Recycling::default(),
         web_sockets: true,
+        error_page_link: None,
         debug_log: None,
         private_network: false,
         config_files: Vec::new(),

@@ -1,4 +1,4 @@
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -98,38 +98,6 @@ fn a_writer_that_hangs_stops_nobody() {
     assert!(written <= LIMIT as u64 + 100, "{written}");
 }
 
-fn temporary(name: &str) -> StdoutLog {
-    let folder = std::env::temp_dir().join(format!("logfile-{name}-{}", std::process::id())).join("a/b");
-    StdoutLog { folder, prefix: "stdout".into(), max_size: None, max_files: None }
-}
-
-fn remove(log: &StdoutLog) {
-    std::fs::remove_dir_all(log.folder.ancestors().nth(2).unwrap()).unwrap();
-}
-
-#[test]
-fn a_file_is_created_for_its_owner_alone_and_never_over_another() {
-    let log = temporary("create");
-    let (first, file) = create(&log, 0, 7).unwrap();
-    assert_eq!(first.file_name().unwrap(), "stdout_19700101000000_7.log");
-    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    std::os::unix::fs::symlink("/nonexistent/elsewhere", log.folder.join("stdout_19700101000000_7_1.log"))
-        .unwrap();
-    let (second, _) = create(&log, 0, 7).unwrap();
-    assert_eq!(second.file_name().unwrap(), "stdout_19700101000000_7_2.log", "a link is a taken name");
-    remove(&log);
-}
-
-#[test]
-fn a_folder_that_cannot_be_is_an_error() {
-    let in_the_way =
-        StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into(), max_size: None, max_files: None };
-    create(&in_the_way, 0, 7).unwrap_err();
-    let escaping =
-        StdoutLog { folder: "/tmp".into(), prefix: "../x".into(), max_size: None, max_files: None };
-    create(&escaping, 0, 7).unwrap_err();
-}
-
 #[test]
 fn a_failure_is_told_and_the_queue_goes_on_taking() {
     let (told, hear) = mpsc::channel();
@@ -143,14 +111,4 @@ fn a_failure_is_told_and_the_queue_goes_on_taking() {
     queue.push(&vec![0; 2 * LIMIT]);
     let state = queue.lock();
     assert_eq!((state.bytes, state.dropped), (0, 0));
-}
-
-#[test]
-fn names_carry_the_utc_time() {
-    assert_eq!(file_name("stdout", 1_709_210_096, 42, 0), "stdout_20240229123456_42.log");
-    assert_eq!(file_name("x", 4_102_444_799, 1, 3), "x_20991231235959_1_3.log");
-    assert_eq!(
-        [date(0), date(59), date(789), date(11_016), date(11_017)],
-        [(1970, 1, 1), (1970, 3, 1), (1972, 2, 29), (2000, 2, 29), (2000, 3, 1)]
-    );
 }

@@ -43,19 +43,15 @@ impl Drop for Temporary {
 
 /// Without ears: what is seen must not depend on them.
 fn deaf(path: &Path) -> Folder {
-    Folder {
-        path: path.to_owned(),
-        ears: None,
-        watch: None,
-        stamp: None,
-        name: None,
-        file: None,
-        sight: Sight::Absent,
-    }
+    Folder::new(path.to_owned())
+}
+
+fn look(folder: &mut Folder, thoroughly: bool) -> bool {
+    folder.look(thoroughly, &mut Watches::default())
 }
 
 fn seen(folder: &mut Folder) -> Option<Vec<u8>> {
-    folder.look(true);
+    look(folder, true);
     match folder.sight() {
         Sight::Absent => None,
         Sight::Present(page) => Some(page.to_vec()),
@@ -161,7 +157,7 @@ fn another_folder_at_the_path_is_looked_into() {
     temporary.remove("current");
     assert_eq!(seen(&mut folder), None);
     symlink("two", temporary.at("current")).expect("a link");
-    folder.look(false);
+    look(&mut folder, false);
     assert_eq!(folder.sight(), &Sight::Present(b"two".as_slice().into()));
 }
 

@@ -9,7 +9,7 @@ fn page(result: Result<Lease, NoLease>) -> Vec<u8> {
 
 impl Stage {
     async fn tell(&self, event: Event) {
-        self.control.commands.send(event).expect("the runner lives");
+        self.control.commands.send(Command::Event(event)).expect("the runner lives");
         quiet().await;
     }
 }

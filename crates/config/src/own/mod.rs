@@ -1,0 +1,296 @@
+//! What IIS keeps outside of web.config: from flags, else from `--config FILE`, else from `falconer.toml` in the working
+//! directory. Flags beat the file; what neither says stays none, and is the caller's default.
+
+mod file;
+mod options;
+mod trust;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::code::Code;
+use crate::diagnostic::Place;
+use crate::input::{Files, Input};
+use crate::origins::quoted;
+use crate::pool::Network;
+use crate::report::{Report, Spanned};
+use crate::value;
+use file::Settings;
+use options as key;
+pub use options::{OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
+
+/// The name that is looked for in the working directory.
+const NAME: &str = "falconer.toml";
+/// A file with every setting has a hundredth of this.
+const MOST_BYTES: usize = 256 * 1024;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// What was said, each with its place.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    pub(crate) listen: Vec<Spanned<String>>,
+    pub(crate) tls_cert: Option<Spanned<PathBuf>>,
+    pub(crate) tls_key: Option<Spanned<PathBuf>>,
+    pub(crate) tls_client_ca: Option<Spanned<PathBuf>>,
+    pub(crate) trusted_proxies: Option<Spanned<Vec<Network>>>,
+    pub(crate) private_network: Option<Spanned<bool>>,
+    pub(crate) path_base: Option<Spanned<String>>,
+    pub(crate) site_root: Option<Spanned<PathBuf>>,
+    pub(crate) always_running: Option<Spanned<bool>>,
+    pub(crate) preload: Option<Spanned<bool>>,
+    pub(crate) idle_timeout: Option<Spanned<Duration>>,
+    pub(crate) disallow_overlapping_rotation: Option<Spanned<bool>>,
+    pub(crate) disallow_rotation_on_config_change: Option<Spanned<bool>>,
+    pub(crate) recycle_time: Option<Spanned<Duration>>,
+    pub(crate) recycle_requests: Option<Spanned<u64>>,
+    /// In KiB.
+    pub(crate) recycle_memory: Option<Spanned<u64>>,
+    pub(crate) recycle_at: Option<Spanned<Vec<Duration>>>,
+    pub(crate) log_max_size: Option<Spanned<u64>>,
+    pub(crate) log_max_files: Option<Spanned<u64>>,
+    pub(crate) total_timeout: Option<Spanned<Duration>>,
+    pub(crate) drain_timeout: Option<Spanned<Duration>>,
+}
+
+/// Reads the file, if there is one, and the flags over it.
+pub(crate) fn read(input: &Input, files: &dyn Files, report: &mut Report) -> Own {
+    let (mut settings, folder) = match source(input, files, report) {
+        Some(source) => (source.settings(files, report), source.folder()),
+        None => (Settings::default(), PathBuf::new()),
+    };
+    let mut own = of_file(&mut settings, &folder, report);
+    debug_assert!(settings.unread().is_empty(), "{:?}", settings.unread());
+    refuse_below_own_root(&own, input, files, report);
+    flags(input, &mut own, report);
+    own
+}
+
+/// The file that is read.
+struct Source {
+    path: PathBuf,
+    /// As the operator knows it.
+    name: String,
+}
+
+/// Whoever deploys the app may write its folder, and must not decide what this server does.
+fn source(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Source> {
+    let (path, name) = match (&input.config, &input.working_folder) {
+        (Some(path), _) => (path.clone(), path.display().to_string()),
+        (None, Some(folder)) => (folder.join(NAME), NAME.to_owned()),
+        (None, None) => return None,
+    };
+    let named = input.config.is_some();
+    if !named && files.kind(&path).is_none() && files.link(&path).is_none() {
+        return None;
+    }
+    let deployed = std::iter::once(&input.folder).chain(&input.site_root);
+    let deployed = deployed.map(|folder| files.real(folder)).find(|folder| lies_in(&path, folder, files));
+    if let Some(folder) = deployed {
+        let message = format!("{name} lies in {}, which deployments write", folder.display());
+        if named {
+            let hint = "move it to a folder that only the operator writes";
+            report.error(Code::ConfigInFolder, &Place::whole(name), message).hint(hint);
+        } else {
+            let hint =
+                "it is not read; start from another folder, or move the file and name it with --config";
+            report.warning(Code::ConfigInFolder, &Place::whole(name), message).hint(hint);
+        }
+        return None;
+    }
+    let weak = if input.is_root { trust::weak_spot(&path, files) } else { None };
+    if let Some((at, why)) = weak {
+        let message = format!("{name} is not read by root: {} {why}", at.display());
+        let at = quoted(&at.to_string_lossy());
+        let hint = format!("chown root:root {at} && chmod go-w {at}; or run the server as another user");
+        report.error(Code::ConfigWritable, &Place::whole(name), message).hint(hint);
+        return None;
+    }
+    Some(Source { path, name })
+}
+
+/// Whether a file, or the link that is named, stands in a folder or below.
+fn lies_in(file: &Path, folder: &Path, files: &dyn Files) -> bool {
+    let parent = file.parent().map(|parent| files.real(parent));
+    files.real(file).starts_with(folder) || parent.is_some_and(|parent| parent.starts_with(folder))
+}
+
+/// The site root may be named by the file itself.
+fn refuse_below_own_root(own: &Own, input: &Input, files: &dyn Files, report: &mut Report) {
+    let Some(root) = &own.site_root else { return };
+    let path = input.config.clone().or_else(|| Some(input.working_folder.as_ref()?.join(NAME)));
+    if path.is_some_and(|path| lies_in(&path, &files.real(&root.value), files)) {
+        let message =
+            format!("this file lies in its own siteRoot {}, which deployments write", root.value.display());
+        let hint = "move it to a folder that only the operator writes";
+        report.error(Code::ConfigInFolder, &root.place, message).hint(hint);
+    }
+}
+
+impl Source {
+    fn folder(&self) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("/")).to_owned()
+    }
+
+    fn settings(&self, files: &dyn Files, report: &mut Report) -> Settings {
+        let place = Place::whole(self.name.as_str());
+        let bytes = match files.read(&self.path, MOST_BYTES + 1) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("the file cannot be read: {error}");
+                report
+                    .error(Code::Unreadable, &place, message)
+                    .hint("check its path, its owner and its mode");
+                return Settings::default();
+            }
+        };
+        if bytes.len() > MOST_BYTES {
+            let message = format!("the file is larger than {} KiB", MOST_BYTES / 1024);
+            report.error(Code::FileTooLarge, &place, message).hint("is it the right file?");
+            return Settings::default();
+        }
+        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+        match str::from_utf8(text) {
+            Ok(text) => file::read(text, &self.name, report),
+            Err(_) => {
+                let message = "the file is not valid UTF-8".to_owned();
+                report.error(Code::BadEncoding, &place, message).hint("save it as UTF-8");
+                Settings::default()
+            }
+        }
+    }
+}
+
+fn of_file(settings: &mut Settings, folder: &Path, report: &mut Report) -> Own {
+    let mut path = |key, report: &mut Report| {
+        let text = settings.text(key, report)?;
+        Some(Spanned { value: folder.join(text.value), place: text.place })
+    };
+    let (tls_cert, tls_key) = (path(key::CERTIFICATE, report), path(key::KEY, report));
+    let (tls_client_ca, site_root) = (path(key::CLIENT_CA, report), path(key::SITE_ROOT, report));
+    let listen = settings.list(key::BINDINGS, report).map(|list| list.value).unwrap_or_default();
+    let proxies = settings.list(key::TRUSTED_PROXIES, report);
+    let schedule = settings.list(key::SCHEDULE, report);
+    let most = u64::from(u32::MAX);
+    Own {
+        listen,
+        tls_cert,
+        tls_key,
+        tls_client_ca,
+        trusted_proxies: proxies.map(|list| networks(list, report)),
+        private_network: settings.boolean(key::PRIVATE_NETWORK, report),
+        path_base: settings.text(key::PATH, report),
+        site_root,
+        always_running: start_mode(settings, report),
+        preload: settings.boolean(key::PRELOAD, report),
+        idle_timeout: settings.span(key::IDLE_TIMEOUT, 30 * DAY, report),
+        disallow_overlapping_rotation: settings.boolean(key::NO_OVERLAP, report),
+        disallow_rotation_on_config_change: settings.boolean(key::NO_ROTATION, report),
+        recycle_time: settings.span(key::TIME, 300 * DAY, report),
+        recycle_requests: settings.number(key::REQUESTS, most, report),
+        recycle_memory: settings.number(key::MEMORY, most, report),
+        recycle_at: schedule.map(|list| times(list, report)),
+        // TOML's own numbers end there.
+        log_max_size: settings.number(key::LOG_SIZE, i64::MAX.unsigned_abs(), report),
+        log_max_files: settings.number(key::LOG_FILES, most, report),
+        total_timeout: settings.span(key::TOTAL_TIMEOUT, 15 * DAY, report),
+        drain_timeout: settings.span(key::DRAIN_TIMEOUT, 15 * DAY, report),
+    }
+}
+
+fn start_mode(settings: &mut Settings, report: &mut Report) -> Option<Spanned<bool>> {
+    let hint = "write \"OnDemand\" or \"AlwaysRunning\"";
+    settings.checked(key::START_MODE, hint, report, |word| match word {
+        word if word.eq_ignore_ascii_case("OnDemand") => Ok(false),
+        word if word.eq_ignore_ascii_case("AlwaysRunning") => Ok(true),
+        _ => Err("is not a start mode".to_owned()),
+    })
+}
+
+fn networks(list: Spanned<Vec<Spanned<String>>>, report: &mut Report) -> Spanned<Vec<Network>> {
+    let check = |item: Spanned<String>| match value::network(&item.value) {
+        Ok(network) => Some(network),
+        Err((why, hint)) => {
+            report.error(Code::BadNetwork, &item.place, format!("\"{}\" {why}", item.value)).hint(hint);
+            None
+        }
+    };
+    Spanned { value: list.value.into_iter().filter_map(check).collect(), place: list.place }
+}
+
+fn times(list: Spanned<Vec<Spanned<String>>>, report: &mut Report) -> Spanned<Vec<Duration>> {
+    let check = |item: Spanned<String>| match value::time_of_day(&item.value) {
+        Ok(time) => Some(time),
+        Err(why) => {
+            let message = format!("\"{}\" {why}", item.value);
+            report.error(Code::BadValue, &item.place, message).hint("write 03:00, or 03:00:30 with seconds");
+            None
+        }
+    };
+    let mut value: Vec<Duration> = list.value.into_iter().filter_map(check).collect();
+    value.sort_unstable();
+    value.dedup();
+    Spanned { value, place: list.place }
+}
+
+fn flags(input: &Input, own: &mut Own, report: &mut Report) {
+    let words = |words: &[String], flag: &str| {
+        let place = Place::whole(flag);
+        let each = |word: &String| Spanned { value: word.clone(), place: place.clone() };
+        let value: Vec<_> = words.iter().map(each).collect();
+        (!value.is_empty()).then(|| Spanned { value, place: place.clone() })
+    };
+    if let Some(listen) = words(&input.listen, "--listen") {
+        own.listen = listen.value;
+    }
+    if let Some(list) = words(&input.trusted_proxies, "--trusted-proxy") {
+        own.trusted_proxies = Some(networks(list, report));
+    }
+    if let Some(list) = words(&input.recycle_at, "--recycle-at") {
+        own.recycle_at = Some(times(list, report));
+    }
+    beat(&mut own.tls_cert, input.tls_cert.as_ref(), "--tls-cert");
+    beat(&mut own.tls_key, input.tls_key.as_ref(), "--tls-key");
+    beat(&mut own.tls_client_ca, input.tls_client_ca.as_ref(), "--tls-client-ca");
+    beat(&mut own.private_network, input.private_network.then_some(&true), "--private-network");
+    beat(&mut own.path_base, input.path_base.as_ref(), "--path-base");
+    beat(&mut own.site_root, input.site_root.as_ref(), "--site-root");
+    beat(&mut own.always_running, input.always_running.then_some(&true), "--always-running");
+    beat(&mut own.preload, input.preload.then_some(&true), "--preload");
+    beat(&mut own.idle_timeout, input.idle_timeout.as_ref(), "--idle-timeout");
+    let overlap = input.disallow_overlapping_rotation.then_some(&true);
+    beat(&mut own.disallow_overlapping_rotation, overlap, "--disallow-overlapping-rotation");
+    beat(&mut own.recycle_time, input.recycle_time.as_ref(), "--recycle-time");
+    beat(&mut own.recycle_requests, input.recycle_requests.as_ref(), "--recycle-requests");
+    beat(&mut own.recycle_memory, input.recycle_memory.as_ref(), "--recycle-memory");
+    beat(&mut own.log_max_size, input.stdout_log_max_size.as_ref(), "--stdout-log-max-size");
+    beat(
+        &mut own.log_max_files,
+        input.stdout_log_max_files.map(u64::from).as_ref(),
+        "--stdout-log-max-files",
+    );
+    beat(&mut own.total_timeout, input.total_timeout.as_ref(), "--total-timeout");
+    beat(&mut own.drain_timeout, input.drain_timeout.as_ref(), "--drain-timeout");
+}
+
+/// A flag beats the file.
+fn beat<T: Clone>(of_file: &mut Option<Spanned<T>>, flag: Option<&T>, name: &str) {
+    if let Some(value) = flag {
+        *of_file = Some(Spanned { value: value.clone(), place: Place::whole(name) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_documents_is_right() {
+        let mut report = Report::default();
+        let mut settings = file::read(OPTIONS_EXAMPLE, NAME, &mut report);
+        let own = of_file(&mut settings, Path::new("/etc"), &mut report);
+        assert!(settings.unread().is_empty());
+        assert_eq!(own.site_root.map(|root| root.value), Some(PathBuf::from("/srv/www")));
+        assert_eq!(report.into_diagnostics(), []);
+    }
+}

@@ -1,0 +1,129 @@
+//! What decides the Plan, for every verb that loads a folder. Text and numbers only; config says what is wrong with them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use config::Input;
+
+/// Flags that `serve` and `check` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Settings that IIS keeps outside of web.config [default: falconer.toml in the working directory, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where clients connect: PORT, :PORT, ADDR:PORT, localhost:PORT, *:PORT, with https:// before it for TLS; port 0 draws one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    /// The certificate of https addresses and the intermediate ones behind it, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM, readable by this user alone
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Whom certificates of clients must come from, in PEM, where web.config asks for them
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+    /// Whose X-Forwarded-* headers are believed: an address or a range; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<String>,
+    /// The folder of the site above the app, whose web.config files are inherited
+    #[arg(long, value_name = "DIR")]
+    site_root: Option<PathBuf>,
+    /// The path below which the app lives, such as /shop
+    #[arg(long, value_name = "PATH")]
+    path_base: Option<String>,
+    /// A variable for the app; beats web.config
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Start the app at once and keep it running, not only from the first request on
+    #[arg(long)]
+    always_running: bool,
+    /// Start the app at once, but after an end only with the next request
+    #[arg(long)]
+    preload: bool,
+    /// Stop the app after so long without a request; 0 for never [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=30 * DAY))]
+    idle_timeout: Option<u64>,
+    /// A recycle stops the old process before it starts the new one
+    #[arg(long)]
+    disallow_overlapping_rotation: bool,
+    /// Recycle the app after so long; 0 for never [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=300 * DAY))]
+    recycle_time: Option<u64>,
+    /// Recycle the app after so many requests; 0 for never [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    recycle_requests: Option<u64>,
+    /// Recycle the app when it holds more private memory; 0 for never [default: 0]
+    #[arg(long, value_name = "KB", value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    recycle_memory: Option<u64>,
+    /// Recycle the app at this time of each day; may be repeated
+    #[arg(long, value_name = "HH:MM")]
+    recycle_at: Vec<String>,
+    /// Follow a stdout log that is so large by another one; 0 for no limit [default: 0]
+    #[arg(long, value_name = "BYTES")]
+    stdout_log_max_size: Option<u64>,
+    /// Keep so many stdout logs; 0 for all [default: 0]
+    #[arg(long, value_name = "N")]
+    stdout_log_max_files: Option<u32>,
+    /// How long one request may take to the end of its answer; 0 for no limit [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=15 * DAY))]
+    total_timeout: Option<u64>,
+    /// How long requests under way may take when the server stops or the app is recycled [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    drain_timeout: Option<u32>,
+    /// Run the app in a network of its own, so that no other process reaches its port
+    #[arg(long)]
+    private_network: bool,
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+impl Options {
+    /// Everything that decides the Plan of a folder.
+    ///
+    /// # Errors
+    /// When a path cannot be made absolute, as a sentence.
+    pub(crate) fn input(self, folder: PathBuf, descriptors: u64) -> Result<Input, String> {
+        // Absolute, but with the operator's symlinks: the app is told the path that the operator knows.
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).map_err(|error| format!("{} cannot be named: {error}", path.display()))
+        };
+        Ok(Input {
+            folder: absolute(folder)?,
+            config: self.config.map(absolute).transpose()?,
+            // Where it cannot be named there is no file in it that could be read.
+            working_folder: std::env::current_dir().ok(),
+            is_root: rustix::process::geteuid().is_root(),
+            listen: self.listen,
+            tls_cert: self.tls_cert.map(absolute).transpose()?,
+            tls_key: self.tls_key.map(absolute).transpose()?,
+            tls_client_ca: self.tls_client_ca.map(absolute).transpose()?,
+            trusted_proxies: self.trusted_proxy,
+            private_network: self.private_network,
+            site_root: self.site_root.map(absolute).transpose()?,
+            path_base: self.path_base,
+            env: self.env,
+            always_running: self.always_running,
+            preload: self.preload,
+            idle_timeout: self.idle_timeout.map(Duration::from_secs),
+            disallow_overlapping_rotation: self.disallow_overlapping_rotation,
+            recycle_time: self.recycle_time.map(Duration::from_secs),
+            recycle_requests: self.recycle_requests,
+            recycle_memory: self.recycle_memory,
+            recycle_at: self.recycle_at,
+            stdout_log_max_size: self.stdout_log_max_size,
+            stdout_log_max_files: self.stdout_log_max_files,
+            total_timeout: self.total_timeout.map(Duration::from_secs),
+            drain_timeout: self.drain_timeout.map(|seconds| Duration::from_secs(seconds.into())),
+            environment: own_environment(),
+            descriptors,
+        })
+    }
+}
+
+/// Of this process.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn own_environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}

@@ -1,0 +1,155 @@
+//! Who takes connections and who does not.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use rustix::process::Signal;
+use supervisor::process::liveness::{Liveness, Verdict};
+use supervisor::process::{Launch, ProcessEvent, port};
+
+use crate::harness::{App, Outcome, check, program, same, shell, signal, this_binary, trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("who_listens_and_never_accepts_is_stuck", never),
+        trial("who_accepts_slowly_is_alive", slowly),
+        trial("who_accepts_as_fast_as_others_come_is_alive", steadily),
+        trial("who_was_stopped_is_stuck_until_it_goes_on", stopped),
+        trial("who_is_debugged_is_never_stuck", debugged),
+        trial("the_queue_of_a_stranger_says_nothing", stranger),
+    ]
+}
+
+/// An app that is listening, and one who looks at it with a clock that runs a second for each look.
+struct Stage {
+    app: App,
+    pid: u32,
+    address: SocketAddr,
+    liveness: Liveness,
+    now: Instant,
+    open: Vec<TcpStream>,
+}
+
+impl Stage {
+    async fn new(launch: Launch) -> Result<Self, Failed> {
+        let mut app = App::start(launch)?;
+        let pid = app.started().await?;
+        let ProcessEvent::Listening { address, owner, listeners } = app.next().await? else {
+            return Err("it does not listen".into());
+        };
+        let liveness = Liveness::new(address, owner, listeners);
+        let now = tokio::time::Instant::now().into_std();
+        Ok(Self { app, pid, address, liveness, now, open: Vec::new() })
+    }
+
+    fn connect(&mut self, count: usize) -> Outcome {
+        for _ in 0..count {
+            self.open.push(TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?);
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> Verdict {
+        self.now += Duration::from_secs(1);
+        self.liveness.look(self.now)
+    }
+
+    fn looks(&mut self, count: usize) -> Vec<Verdict> {
+        (0..count).map(|_| self.look()).collect()
+    }
+
+    async fn end(mut self) -> Outcome {
+        self.app.handle.kill();
+        self.app.rest().await.map(drop)
+    }
+}
+
+/// Nine times alive, then stuck.
+fn stuck() -> Vec<Verdict> {
+    [vec![Verdict::Alive; 9], vec![Verdict::Stuck; 3]].concat()
+}
+
+fn role(words: &[&str]) -> Result<Launch, Failed> {
+    let port = port::draw()?;
+    let address = format!("127.0.0.1:{port}");
+    let words: Vec<&str> =
+        words.iter().map(|word| if *word == "ADDRESS" { &address } else { *word }).collect();
+    Ok(Launch { port, ..program(&this_binary(), &words) })
+}
+
+async fn never() -> Outcome {
+    let mut stage = Stage::new(role(&["listen", "ADDRESS"])?).await?;
+    same(stage.looks(20), vec![Verdict::Alive; 20])?;
+    stage.connect(2)?;
+    same(stage.looks(5), vec![Verdict::Alive; 5])?;
+    // More of them change nothing, and neither does one that goes.
+    stage.connect(1)?;
+    stage.open.remove(0);
+    same(stage.looks(7), stuck()[5..].to_vec())?;
+    stage.end().await
+}
+
+async fn slowly() -> Outcome {
+    let mut stage = Stage::new(role(&["accept", "ADDRESS", "150"])?).await?;
+    stage.connect(20)?;
+    for _ in 0..20 {
+        same(stage.look(), Verdict::Alive)?;
+        tokio::time::sleep(Duration::from_millis(160)).await;
+    }
+    stage.end().await
+}
+
+async fn steadily() -> Outcome {
+    let mut stage = Stage::new(role(&["accept", "ADDRESS", "100"])?).await?;
+    stage.connect(10)?;
+    for _ in 0..25 {
+        // Never fewer than before.
+        stage.connect(3)?;
+        same(stage.look(), Verdict::Alive)?;
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+    stage.end().await
+}
+
+async fn stopped() -> Outcome {
+    let mut stage = Stage::new(role(&["accept", "ADDRESS", "0"])?).await?;
+    signal(stage.pid, Signal::STOP)?;
+    let status = format!("/proc/{}/status", stage.pid);
+    while !std::fs::read_to_string(&status)?.contains("State:\tT") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stage.connect(3)?;
+    same(stage.looks(12), stuck())?;
+    signal(stage.pid, Signal::CONT)?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    same(stage.looks(12), vec![Verdict::Alive; 12])?;
+    stage.end().await
+}
+
+async fn debugged() -> Outcome {
+    let port = port::draw()?;
+    let script = format!(
+        "import ctypes,socket,time\nctypes.CDLL(None).ptrace(0,0,0,0)\ns=socket.create_server(('127.0.0.1',{port}))\n\
+         time.sleep(1000)"
+    );
+    let mut launch = Launch { port, ..shell(&format!("exec python3 -c \"{script}\"")) };
+    // Where python3 is depends on the machine: as in the operator's shell.
+    #[expect(clippy::disallowed_methods, reason = "a test has no main that reads it")]
+    launch.environment.extend(std::env::vars_os());
+    let mut stage = Stage::new(launch).await?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", stage.pid))?;
+    check(!status.contains("TracerPid:\t0\n"), || "nobody traces it".to_owned())?;
+    stage.connect(3)?;
+    same(stage.looks(20), vec![Verdict::Alive; 20])?;
+    stage.end().await
+}
+
+async fn stranger() -> Outcome {
+    let mut stage = Stage::new(role(&["listen", "ADDRESS"])?).await?;
+    signal(stage.pid, Signal::KILL)?;
+    stage.app.rest().await?;
+    let _thief = crate::roles::Outsider::at(&stage.address.to_string())?;
+    stage.connect(3)?;
+    same(stage.looks(20), vec![Verdict::Alive; 20])
+}

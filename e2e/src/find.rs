@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use crate::outcome::{Context, Failure, Outcome};
 use crate::process;
@@ -71,25 +72,65 @@ pub fn falconer() -> Outcome<PathBuf> {
 }
 
 fn build_falconer() -> Outcome<PathBuf> {
+    build(&["build", "--package", "falconer", "--bin", "falconer"])?;
+    let binary = profile_folder()?.join("falconer");
+    crate::ensure!(binary.is_file(), "{} is missing after a build", binary.display());
+    Ok(binary)
+}
+
+/// Runs cargo with the profile of this test.
+fn build(arguments: &[&str]) -> Outcome {
     let folder = profile_folder()?;
     let mut cargo = process::command(Path::new(env!("CARGO")));
-    cargo.args(["build", "--quiet", "--package", "falconer", "--bin", "falconer"]);
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(arguments).arg("--quiet").current_dir(env!("CARGO_MANIFEST_DIR"));
     match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => {}
         Some(profile) => {
             cargo.args(["--profile", profile]);
         }
     }
-    let output = cargo.output().context("cargo build")?;
-    crate::ensure!(
-        output.status.success(),
-        "falconer does not build: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let binary = folder.join("falconer");
-    crate::ensure!(binary.is_file(), "{} is missing after a build", binary.display());
-    Ok(binary)
+    let output = cargo.output().context("cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    crate::ensure!(output.status.success(), "cargo {arguments:?} fails: {said}");
+    Ok(())
+}
+
+/// The built binary of another suite of this package, built now if it is missing or older than its source.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn suite(name: &str) -> Outcome<PathBuf> {
+    let found = newest_suite(name)?;
+    let changed = changed(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name));
+    match found {
+        Some((built, binary)) if built >= changed => Ok(binary),
+        _ => {
+            build(&["test", "--package", "e2e", "--test", name, "--no-run"])?;
+            newest_suite(name)?.map(|(_, binary)| binary).context(format!("no suite {name} after a build"))
+        }
+    }
+}
+
+/// Cargo puts a hash behind the name, one for each way of building it; the newest is what was built last.
+fn newest_suite(name: &str) -> Outcome<Option<(SystemTime, PathBuf)>> {
+    let mut newest = None;
+    for entry in std::fs::read_dir(profile_folder()?.join("deps"))? {
+        let path = entry?.path();
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let hash = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+        if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            newest = newest.max(Some((std::fs::metadata(&path)?.modified()?, path)));
+        }
+    }
+    Ok(newest)
+}
+
+/// When the source of a suite was changed last: `tests/NAME.rs` and what is in `tests/NAME`.
+fn changed(suite: &Path) -> SystemTime {
+    let parts = std::fs::read_dir(suite).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = parts.chain([suite.with_extension("rs")]);
+    let times = files.filter_map(|file| std::fs::metadata(file).ok()?.modified().ok());
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The backend that misbehaves on order; cargo builds it with every test of this package.

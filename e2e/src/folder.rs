@@ -243,6 +243,6 @@ impl Puppet {
 }
 
 /// Text as an attribute's value.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

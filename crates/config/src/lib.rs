@@ -16,6 +16,7 @@ mod expand;
 mod infer;
 mod input;
 mod listen;
+mod logs;
 mod origins;
 mod own;
 mod paths;

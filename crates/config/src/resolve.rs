@@ -7,11 +7,12 @@ use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
-use crate::plan::{Handler, Origin, StdoutLog};
+use crate::logs::Debug;
+use crate::plan::{Origin, StdoutLog};
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
 use crate::webconfig::{self, AppSection, WebConfig};
-use crate::{advice, argv, effective, expand, infer, listen, own, paths, tls};
+use crate::{advice, argv, effective, expand, infer, listen, logs, own, tls};
 
 /// Reads the folder and the command line into a Plan.
 ///
@@ -24,15 +25,17 @@ pub fn load(input: &Input, files: &dyn Files) -> Loaded {
     let tls = tls::certificate(&bindings, &own, files, &mut report);
     let path_base = path_base(own.path_base.as_ref(), &mut report);
     let parts = app(input, files, &mut report);
+    let asked = parts.as_ref().and_then(|parts| parts.config.ssl_flags.as_ref());
+    let tls = tls::of_clients(tls, asked, (&bindings, &own), &mut report);
     if let Some(parts) = &parts {
         advice::advise(parts, input, files, &mut report);
     }
     let dotnet = parts.as_ref().and_then(|parts| parts.resolved.search.clone());
     let parts = parts.filter(|_| !report.has_errors());
-    let plan =
-        parts.as_ref().map(|parts| assemble(Said { parts, own: &own, input }, (bindings, tls), path_base));
-    let both = plan.as_ref().zip(parts.as_ref());
-    let effective = both.map(|(plan, parts)| effective::table(plan, parts, &own)).unwrap_or_default();
+    let said = parts.as_ref().map(|parts| Said { parts, own: &own, input });
+    let plan = said.map(|said| assemble(said, (bindings, tls), path_base));
+    let both = plan.as_ref().zip(said);
+    let effective = both.map(|(plan, said)| effective::table(plan, said)).unwrap_or_default();
     Loaded { plan, diagnostics: report.into_diagnostics(), effective, dotnet }
 }
 
@@ -62,6 +65,7 @@ pub(crate) struct Parts {
     /// Where the program was named.
     pub(crate) origin: Origin,
     pub(crate) stdout_log: Option<StdoutLog>,
+    pub(crate) debug_log: Option<Debug>,
 }
 
 impl Parts {
@@ -102,8 +106,9 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
     };
     let machine = Machine { input, files, environment: &environment, place };
     let resolved = program::resolve(&process, arguments, machine, report);
-    let stdout_log = config.app.as_ref().and_then(|section| stdout_log(section, input, report));
-    Some(Parts { config, environment, resolved, origin, stdout_log })
+    let stdout_log = config.app.as_ref().and_then(|section| logs::stdout_log(section, input, report));
+    let debug_log = logs::debug_log(config.app.as_ref(), input, report);
+    Some(Parts { config, environment, resolved, origin, stdout_log, debug_log })
 }
 
 /// The name ignores case, as it does where the file comes from: Visual Studio writes `Web.config`.
@@ -194,36 +199,6 @@ fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Com
             None
         }
     }
-}
-
-/// `stdoutLogFile` is the start of a name: relative to the folder, with the backslashes of Windows.
-fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Option<StdoutLog> {
-    section.stdout_log_enabled.as_ref().filter(|enabled| enabled.value)?;
-    let default = match section.handler {
-        Handler::AspNetCore => "aspnetcore-stdout",
-        Handler::HttpPlatform => "httpplatform-stdout",
-    };
-    let Some(file) = &section.stdout_log_file else {
-        return Some(StdoutLog {
-            folder: input.folder.clone(),
-            prefix: default.to_owned(),
-            max_size: None,
-            max_files: None,
-        });
-    };
-    let text = expand::expand(file.value.trim(), input);
-    let linux = paths::to_linux(&text);
-    let (dir, prefix) = linux.rsplit_once('/').unwrap_or((".", &linux));
-    let dir = if linux.starts_with('/') && dir.is_empty() { "/" } else { dir };
-    let folder = if paths::has_drive(&linux) || expand::unresolved(&linux).is_some() {
-        let message = format!("stdoutLogFile \"{text}\" is a path of another machine");
-        let hint = "the log goes into the folder of the app; write .\\logs\\stdout";
-        report.warning(Code::ForeignPath, &file.place, message).hint(hint);
-        input.folder.clone()
-    } else {
-        paths::join(&input.folder, dir)
-    };
-    Some(StdoutLog { folder, prefix: prefix.to_owned(), max_size: None, max_files: None })
 }
 
 /// `--path-base` as the app will see it. It comes decoded: an escape in it would be decoded twice.

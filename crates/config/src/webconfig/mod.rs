@@ -3,14 +3,17 @@
 
 mod app;
 mod content;
+mod front;
 mod handlers;
 pub(crate) mod schema;
+mod settings;
 mod strict;
 mod support;
 mod xml;
 
 use crate::code::Code;
 use crate::diagnostic::Place;
+use crate::pool::{SslFlags, WarmUpPage};
 use crate::report::{Report, Spanned, nearest};
 pub(crate) use app::AppSection;
 use xml::Element;
@@ -23,6 +26,12 @@ pub(crate) struct WebConfig {
     pub(crate) app: Option<AppSection>,
     /// `requestLimits maxAllowedContentLength`.
     pub(crate) body_bytes: Option<Spanned<u64>>,
+    /// `security/access sslFlags`.
+    pub(crate) ssl_flags: Option<Spanned<SslFlags>>,
+    /// `webSocket enabled`.
+    pub(crate) web_sockets: Option<Spanned<bool>>,
+    /// `applicationInitialization`.
+    pub(crate) warm_up: Vec<Spanned<WarmUpPage>>,
 }
 
 /// One section of the file that concerns the whole app.
@@ -92,8 +101,11 @@ fn interpret(sections: &Sections, report: &mut Report) -> WebConfig {
     let mapped = handlers::read(&sections.get("handlers"), report);
     let app = app::choose(sections, mapped.as_ref(), report);
     let body_bytes = content::request_filtering(&sections.get("security/requestFiltering"), report);
+    let ssl_flags = front::ssl_flags(&sections.get("security/access"), report);
+    let web_sockets = front::web_sockets(&sections.get("webSocket"), report);
+    let warm_up = front::warm_up(&sections.get("applicationInitialization"), report);
     support::warn(&sections.0, report);
-    WebConfig { app, body_bytes }
+    WebConfig { app, body_bytes, ssl_flags, web_sockets, warm_up }
 }
 
 fn collect<'a, 'i>(root: Element<'a, 'i>, sections: &mut Sections<'a, 'i>, report: &mut Report) {

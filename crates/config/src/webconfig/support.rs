@@ -74,10 +74,9 @@ fn asks_for_nothing(path: &str, element: Element) -> bool {
         "modules" => element.children().all(|child| child.name() != "add"),
         // Written by habit, and asks for what is so: see the module documentation of IIS on migrated apps.
         "validation" => !says("validateIntegratedModeConfiguration", "true"),
-        "webSocket" | "anonymousAuthentication" => !says("enabled", "false"),
+        "anonymousAuthentication" => !says("enabled", "false"),
         "httpRedirect" => !says("enabled", "true"),
         "urlCompression" => says("doDynamicCompression", "false") && !says("doStaticCompression", "true"),
-        "applicationInitialization" => element.children().next().is_none(),
         "httpErrors" => says("existingResponse", "PassThrough") && element.children().next().is_none(),
         _ if path.starts_with("security/authentication/") => !says("enabled", "true"),
         _ => false,

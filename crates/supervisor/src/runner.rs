@@ -342,6 +342,7 @@ impl Runner {
             startup_time_limit: plan.startup_time_limit,
             stdout_log: plan.stdout_log.clone(),
             console_redirection: plan.console_redirection,
+            private_network: plan.private_network,
         }
     }
 

@@ -19,6 +19,7 @@ pub mod liveness;
 mod logfile;
 mod mask;
 mod memory;
+mod network;
 pub(crate) mod offline;
 mod output;
 pub mod ownership;
@@ -77,6 +78,8 @@ pub struct Launch {
     pub stdout_log: Option<StdoutLog>,
     /// False: the app gets /dev/null for stdout and stderr.
     pub console_redirection: bool,
+    /// The app gets a network of its own, in which there is nothing but it and us. Needs `CAP_SYS_ADMIN`.
+    pub private_network: bool,
 }
 
 /// Without arguments and environment, which hold the token and the app's own secrets.
@@ -99,7 +102,7 @@ pub enum ProcessEvent {
     },
     /// It could not be: nothing runs.
     SpawnFailed {
-        /// `fork`, `setpgid`, `limits`, `chdir`, `execve`, `keeper`, …
+        /// `fork`, `setpgid`, `limits`, `chdir`, `execve`, `keeper`, `network`, …
         stage: String,
         /// The system's error number.
         errno: i32,

@@ -32,6 +32,7 @@ const READERS: &[(&str, &str, bool)] = &[
 fn main() -> ExitCode {
     Suite::new()
         .test("the journey is for readers at this machine", readers)
+        .test("behind a trusted proxy its client is the reader", proxied)
         .test("in Development everybody may read it", development)
         .test("problem+json on Accept, by the same rule", problem)
         .test("disableStartUpErrorPage answers 502.3 without it", disabled)
@@ -68,6 +69,33 @@ fn readers() -> Outcome {
         for part in ["what-it-printed &lt;b&gt;", "/bin/sh", "exited with code 3"] {
             ensure!(page.contains(part) == *full, "{part:?} should be shown: {full}. {about}");
         }
+    }
+    server.stop(seconds(5))
+}
+
+/// As above, for a server that trusts this machine's proxy.
+const PROXIED: &[(&str, &str, bool)] = &[
+    ("localhost", "", true),
+    ("localhost", "X-Forwarded-For: 127.0.0.1\r\n", true),
+    ("localhost", "X-Forwarded-For: 203.0.113.7, [::1]:4711\r\n", true),
+    ("shop.example", "X-Forwarded-For: 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For: 203.0.113.7\r\n", false),
+    ("localhost", "X-Forwarded-For: 127.0.0.1, 203.0.113.7\r\n", false),
+    ("localhost", "X-Forwarded-For: 203.0.113.7, 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For: unknown\r\n", false),
+    ("localhost", "X-Forwarded-For: unknown, 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For:\r\n", false),
+    ("localhost", "X-Forwarded-Proto: https\r\n", false),
+    ("localhost", "X-Real-IP: 203.0.113.7\r\n", false),
+];
+
+fn proxied() -> Outcome {
+    let folder = failing("", "")?;
+    let options = Options::new(folder.path()).arg("--trusted-proxy").arg("127.0.0.1");
+    let mut server = Server::start(&options)?;
+    for ((host, lines, full), response) in PROXIED.iter().zip(ask(&server, PROXIED)?) {
+        let shown = response.text().contains("what-it-printed");
+        ensure!(response.status == 502 && shown == *full, "{host} {lines:?}: {}", response.describe());
     }
     server.stop(seconds(5))
 }

@@ -18,8 +18,8 @@ events! {
     STOPPING = 2101, Information, "Nothing; a second signal stops at once.";
     /// The server has stopped; a warning when requests were cut.
     STOPPED = 2102, Information, "Where requests were cut: raise `--drain-timeout`.";
-    /// SIGHUP came, and there is no reload yet.
-    NO_RELOAD = 2103, Warning, "Restart the server.";
+    /// The configuration was read again, since it changed or SIGHUP asked for it, and holds from here on.
+    RELOADED = 2103, Information, "Nothing; what the message says needs a restart does.";
     /// What was understood of configuration and flags; with `--log-format json` only, as text it is a table.
     PLAN = 2104, Information, "Nothing.";
     /// What was counted since the start: on SIGUSR1, and at the end.
@@ -28,6 +28,8 @@ events! {
     ACCESS_LOG_FAILS = 2106, Warning, "Make room on the disk, or read the pipe.";
     /// The access log is written again.
     ACCESS_LOG_RECOVERS = 2107, Information, "Nothing; a line in the log says how many are missing.";
+    /// The configuration was read again and is not accepted; what held before goes on to hold, and the app serves.
+    NOT_RELOADED = 2108, Error, "Mend what the message names, or run `falconer check`; the next change is read again.";
     /// The file for an app's event lines (`debugFile`) cannot be written; the app runs on.
     EVENT_LOG_FAILS = 2110, Warning, "See the reason in the line: the path, its permissions, or what stands there.";
 }

@@ -6,7 +6,9 @@ mod cli;
 mod events;
 mod files;
 mod observe;
+mod reload;
 mod run;
+mod schedule;
 mod signals;
 
 use std::process::ExitCode;

@@ -1,19 +1,22 @@
 //! The server's life: everything is started here, told to stop here, and waited for here.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::time::{Duration, Instant};
 
-use config::Plan;
+use config::{Input, Plan};
 use proxy::{Bound, Proxy, Site, Totals, Wires};
 use supervisor::process::Spawner;
-use supervisor::{AppControl, AppEvent, AppSetup, Level};
+use supervisor::{AppControl, AppEvent, AppSetup, Change, Level, RecycleCause};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::cli::print::{self, Format, Printer};
-use crate::events::{ACCESS_LOG_FAILS, COUNTED, LISTENING, NO_RELOAD, STOPPED, STOPPING};
+use crate::events::{ACCESS_LOG_FAILS, COUNTED, LISTENING, NOT_RELOADED, RELOADED, STOPPED, STOPPING};
 use crate::observe::access_log::{Target, Writer};
 use crate::observe::event_log::EventLog;
+use crate::reload::{Outcome, Reloader};
+use crate::schedule;
 use crate::signals::{Signals, Told};
 
 /// How the server speaks.
@@ -25,28 +28,29 @@ pub(crate) struct Output {
     pub(crate) access_log: Option<Target>,
 }
 
-/// Runs until a signal ends it.
+/// Runs until a signal ends it. `input` is what the plan was made of.
 ///
 /// # Errors
 /// When the system refuses what a server needs at its start.
 pub(crate) fn run(
     plan: Plan,
-    inherited: Vec<(OsString, OsString)>,
+    input: Input,
     threads: usize,
     bound: Bound,
     output: Output,
 ) -> io::Result<()> {
     let spawner = Spawner::start()?;
-    let journal = inherited.iter().find(|(name, _)| name == "JOURNAL_STREAM");
+    let journal = input.environment.iter().find(|(name, _)| name == "JOURNAL_STREAM");
     let printer =
         Printer::start(output.format, journal.is_some_and(|(_, stream)| print::is_journal(stream)))?;
     let (events, happened) = unbounded_channel();
-    let log = plan.app.debug_log.as_ref().map(|log| EventLog::start(log, events.clone()));
     let writer = output.access_log.map(|target| Writer::start(target, events.clone())).transpose()?;
-    let voice = Voice { printer: &printer, writer: writer.as_ref(), log: log.as_ref() };
+    let log = RefCell::new(event_log(&plan, &events));
+    let voice = Voice { printer: &printer, writer: writer.as_ref(), log: &log };
+    let reloader = Reloader::new(input, plan);
     // The control side: one thread, this one.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(plan, inherited, bound, (spawner, threads), (voice, events, happened)))?;
+    runtime.block_on(serve(reloader, bound, (spawner, threads), (voice, events, happened)))?;
     if writer.is_some_and(|writer| !writer.finish()) {
         printer.line(
             ACCESS_LOG_FAILS,
@@ -54,46 +58,55 @@ pub(crate) fn run(
             "the end of the access log is lost: its reader is too slow",
         );
     }
-    if let Some(log) = log {
+    if let Some(log) = log.into_inner() {
         log.finish();
     }
     printer.finish();
     Ok(())
 }
 
+fn event_log(plan: &Plan, events: &UnboundedSender<AppEvent>) -> Option<EventLog> {
+    plan.app.debug_log.as_ref().map(|log| EventLog::start(log, events.clone()))
+}
+
 async fn serve(
-    plan: Plan,
-    inherited: Vec<(OsString, OsString)>,
+    reloader: Reloader,
     bound: Bound,
     (spawner, threads): (Spawner, usize),
     (voice, events, mut happened): (Voice<'_>, UnboundedSender<AppEvent>, UnboundedReceiver<AppEvent>),
 ) -> io::Result<()> {
     let printer = voice.printer;
     let mut signals = Signals::listen()?;
-    printer.plan(&plan);
+    let plan = reloader.plan();
+    printer.plan(plan);
     for endpoint in bound.endpoints() {
         let base = plan.app.path_base.trim_end_matches('/');
         printer.line(LISTENING, Level::Information, format!("Listening on {endpoint}{base}"));
     }
     let wires = Wires::new(threads);
-    let drain_timeout = plan.drain_timeout;
-    let site = Site::of(&plan, is_development(&plan, &inherited), voice.writer.map(Writer::log));
+    let (changes, changed) = unbounded_channel();
     let setup = AppSetup {
-        plan: plan.app,
-        inherited,
+        plan: plan.app.clone(),
+        inherited: reloader.inherited().to_vec(),
         threads,
-        limits: plan.limits,
+        limits: plan.limits.clone(),
         to_proxy: wires.senders(),
-        events,
+        events: events.clone(),
         https_port: bound.https_port(),
-        drain_timeout,
-        changes: unbounded_channel().0,
+        drain_timeout: plan.drain_timeout,
+        changes,
     };
+    let site = site(plan, reloader.inherited(), voice);
     let (app, control) = supervisor::start_app(setup, spawner);
     let proxy = proxy::start(bound, wires, &app, site)?;
-    until_told(&mut signals, &mut happened, voice, &proxy).await;
-    stop(&proxy, &control, drain_timeout, (&mut signals, &mut happened, voice)).await;
+    let mut running = Running { reloader, voice, proxy, control, events, changed };
+    running.until_told(&mut signals, &mut happened).await;
+    running.stop(&mut signals, &mut happened).await;
     Ok(())
+}
+
+fn site(plan: &Plan, inherited: &[(OsString, OsString)], voice: Voice<'_>) -> Site {
+    Site::of(plan, is_development(plan, inherited), voice.writer.map(Writer::log))
 }
 
 /// Whether the app runs in the Development environment: `ASPNETCORE_ENVIRONMENT`, else `DOTNET_ENVIRONMENT`, from
@@ -115,14 +128,14 @@ fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
 struct Voice<'a> {
     printer: &'a Printer,
     writer: Option<&'a Writer>,
-    log: Option<&'a EventLog>,
+    log: &'a RefCell<Option<EventLog>>,
 }
 
 impl Voice<'_> {
     /// Something happened to the app.
     fn event(self, event: &AppEvent) {
         self.printer.event(event);
-        if let Some(log) = self.log {
+        if let Some(log) = &*self.log.borrow() {
             log.write(event);
         }
     }
@@ -137,69 +150,129 @@ impl Voice<'_> {
     }
 }
 
-/// Prints events until the first signal to stop.
-async fn until_told(
-    signals: &mut Signals,
-    happened: &mut UnboundedReceiver<AppEvent>,
-    voice: Voice<'_>,
-    proxy: &Proxy,
-) {
-    let printer = voice.printer;
-    loop {
-        tokio::select! {
-            told = signals.next() => match told {
-                Told::HangUp => no_reload(printer),
-                Told::Count => voice.count(proxy).await,
-                Told::Stop(signal) => {
-                    printer.line(STOPPING, Level::Information, format!("{signal}: stopping; a second signal stops at once"));
-                    return;
-                }
-            },
-            Some(event) = happened.recv() => voice.event(&event),
-        }
-    }
+/// How far a timer may be off from the local clock.
+const EARLY: Duration = Duration::from_secs(2);
+/// How often to look at the local clock again, which somebody may set.
+const CLOCK_IS_SET: Duration = Duration::from_secs(3600);
+
+/// The next time of the schedule, or of a look at the clock.
+struct Scheduled {
+    at: tokio::time::Instant,
+    is_due: bool,
 }
 
-fn no_reload(printer: &Printer) {
-    printer.line(NO_RELOAD, Level::Warning, "SIGHUP is ignored: there is no reload yet");
+/// Everything that runs, and who speaks for it.
+struct Running<'a> {
+    reloader: Reloader,
+    voice: Voice<'a>,
+    proxy: Proxy,
+    control: AppControl,
+    events: UnboundedSender<AppEvent>,
+    changed: UnboundedReceiver<Change>,
 }
 
-/// Drains, then stops the app; a second signal shortens both.
-async fn stop(
-    proxy: &Proxy,
-    control: &AppControl,
-    drain_timeout: Duration,
-    (signals, happened, voice): (&mut Signals, &mut UnboundedReceiver<AppEvent>, Voice<'_>),
-) {
-    let printer = voice.printer;
-    let stopping = async {
-        let totals = proxy.drain(now() + drain_timeout).await;
-        control.stop(now()).await;
-        totals
-    };
-    let mut stopping = std::pin::pin!(stopping);
-    let totals = loop {
-        tokio::select! {
-            totals = &mut stopping => break totals,
-            told = signals.next() => match told {
-                Told::HangUp => no_reload(printer),
-                Told::Count => voice.count(proxy).await,
-                Told::Stop(signal) => {
-                    printer.line(STOPPING, Level::Warning, format!("{signal} again: stopping at once"));
-                    proxy.end();
-                    control.stop_now();
+impl Running<'_> {
+    /// Prints events, follows what changes, until the first signal to stop.
+    async fn until_told(&mut self, signals: &mut Signals, happened: &mut UnboundedReceiver<AppEvent>) {
+        let mut scheduled = self.next_scheduled();
+        loop {
+            tokio::select! {
+                told = signals.next() => match told {
+                    Told::HangUp => self.reloader.ask(RecycleCause::Operator),
+                    Told::Count => self.voice.count(&self.proxy).await,
+                    Told::Stop(signal) => {
+                        let text = format!("{signal}: stopping; a second signal stops at once");
+                        return self.voice.printer.line(STOPPING, Level::Information, text);
+                    }
+                },
+                Some(event) = happened.recv() => self.voice.event(&event),
+                Some(change) = self.changed.recv() => self.reloader.changed(change),
+                outcome = self.reloader.next() => {
+                    self.reloaded(outcome);
+                    scheduled = self.next_scheduled();
                 }
-            },
-            Some(event) = happened.recv() => voice.event(&event),
+                () = tokio::time::sleep_until(scheduled.at) => {
+                    if scheduled.is_due {
+                        self.control.recycle(RecycleCause::Schedule, self.reloader.plan().app.clone());
+                    }
+                    scheduled = self.next_scheduled();
+                }
+            }
         }
-    };
-    while let Ok(event) = happened.try_recv() {
-        voice.event(&event);
     }
-    voice.tell_sums(totals);
-    let Totals { exchanges, cut, .. } = totals;
-    let level = if cut == 0 { Level::Information } else { Level::Warning };
-    printer.line(STOPPED, level, format!("Stopped after {exchanges} requests; {cut} of them were cut"));
+
+    fn next_scheduled(&self) -> Scheduled {
+        let times = &self.reloader.plan().app.recycling.schedule;
+        // A timer that fires a little early must not make the same time come twice.
+        let soon = jiff::Zoned::now().saturating_add(jiff::SignedDuration::try_from(EARLY).unwrap_or_default());
+        let rest = schedule::until_next(times, &soon).map(|rest| rest + EARLY);
+        let is_due = rest.is_some_and(|rest| rest <= CLOCK_IS_SET);
+        let rest = rest.unwrap_or(CLOCK_IS_SET).min(CLOCK_IS_SET);
+        Scheduled { at: tokio::time::Instant::now() + rest, is_due }
+    }
+
+    fn reloaded(&mut self, outcome: Outcome) {
+        let printer = self.voice.printer;
+        match outcome {
+            Outcome::Accepted { cause, plan, restart } => {
+                let needs = match &restart[..] {
+                    [] => String::new(),
+                    parts => format!("; a restart is needed for: {}", parts.join(", ")),
+                };
+                let level = if restart.is_empty() { Level::Information } else { Level::Warning };
+                printer.line(RELOADED, level, format!("The configuration was read again{needs}."));
+                let file = |log: &RefCell<Option<EventLog>>| log.borrow().as_ref().map(|log| log.of().clone());
+                if file(self.voice.log) != plan.app.debug_log {
+                    // What is queued for the old file is still written.
+                    let _ = self.voice.log.replace(event_log(&plan, &self.events));
+                }
+                self.proxy.reconfigure(site(&plan, self.reloader.inherited(), self.voice));
+                self.control.recycle(cause, plan.app);
+            }
+            Outcome::Refused(why) => {
+                let text = format!("The configuration was read again and is not accepted; what held goes on to hold: {why}");
+                printer.line(NOT_RELOADED, Level::Error, text);
+            }
+            Outcome::Ignored => {
+                let text = "web.config changed; disallowRotationOnConfigChange says that it means nothing until a restart or SIGHUP.";
+                printer.line(RELOADED, Level::Information, text);
+            }
+        }
+    }
+
+    /// Drains, then stops the app; a second signal shortens both.
+    async fn stop(&self, signals: &mut Signals, happened: &mut UnboundedReceiver<AppEvent>) {
+        let (voice, printer) = (self.voice, self.voice.printer);
+        let stopping = async {
+            let totals = self.proxy.drain(now() + self.reloader.plan().drain_timeout).await;
+            self.control.stop(now()).await;
+            totals
+        };
+        let mut stopping = std::pin::pin!(stopping);
+        let totals = loop {
+            tokio::select! {
+                totals = &mut stopping => break totals,
+                told = signals.next() => match told {
+                    // Too late for that.
+                    Told::HangUp => {}
+                    Told::Count => voice.count(&self.proxy).await,
+                    Told::Stop(signal) => {
+                        printer.line(STOPPING, Level::Warning, format!("{signal} again: stopping at once"));
+                        self.proxy.end();
+                        self.control.stop_now();
+                    }
+                },
+                Some(event) = happened.recv() => voice.event(&event),
+            }
+        };
+        while let Ok(event) = happened.try_recv() {
+            voice.event(&event);
+        }
+        voice.tell_sums(totals);
+        let Totals { exchanges, cut, .. } = totals;
+        let level = if cut == 0 { Level::Information } else { Level::Warning };
+        printer.line(STOPPED, level, format!("Stopped after {exchanges} requests; {cut} of them were cut"));
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the control side reads the clock here")]

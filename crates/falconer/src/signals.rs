@@ -18,7 +18,7 @@ pub(crate) struct Signals {
 pub(crate) enum Told {
     /// SIGTERM or SIGINT.
     Stop(&'static str),
-    /// SIGHUP: reserved for a reload.
+    /// SIGHUP: read the configuration again.
     HangUp,
     /// SIGUSR1: tell what was counted.
     Count,

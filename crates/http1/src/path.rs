@@ -27,7 +27,8 @@ pub struct Resolved<'a> {
 /// Takes the `path_and_query` of a request head apart.
 ///
 /// # Errors
-/// [`Refusal::PathAboveRoot`] if `..` climbs above the root.
+/// [`Refusal::PathAboveRoot`] if `..` climbs above the root, [`Refusal::PathControl`] for an escaped control character:
+/// IIS lets none through, and no honest address has one. (As they are they are no part of a target at all.)
 pub fn resolve<'a>(path_and_query: &'a [u8], scratch: &'a mut PathScratch) -> Result<Resolved<'a>, Refusal> {
     let end = memchr::memchr(b'?', path_and_query).unwrap_or(path_and_query.len());
     let (path, query) = path_and_query.split_at(end);
@@ -43,6 +44,9 @@ pub fn resolve<'a>(path_and_query: &'a [u8], scratch: &'a mut PathScratch) -> Re
     };
     let deciding = if escaped {
         decode(raw_path, decoded);
+        if decoded.iter().any(u8::is_ascii_control) {
+            return Err(Refusal::PathControl);
+        }
         decoded.as_slice()
     } else {
         raw_path
@@ -235,7 +239,7 @@ mod tests {
         ("/%F5%80%80%80", "/%F5%80%80%80", "", "/%F5%80%80%80"),
         ("/%C3%C3%A9", "/%C3%C3%A9", "", "/%C3é"),
         ("/%u002e", "/%u002e", "", "/%u002e"),
-        ("/%0d%0a%01", "/%0d%0a%01", "", "/\r\n\u{1}"),
+        ("/%C2%80?%0d%0a%01", "/%C2%80", "?%0d%0a%01", "/\u{80}"),
         ("/a/%2e%2e/%41", "/%41", "", "/A"),
     ];
 
@@ -262,6 +266,18 @@ mod tests {
         ] {
             assert_eq!(resolved(target), Err(Refusal::PathAboveRoot), "{target}");
         }
+    }
+
+    #[test]
+    fn escaped_control_characters_are_refused() {
+        for byte in (0..0x20).chain([0x7F]) {
+            for target in
+                [format!("/a%{byte:02x}"), format!("/%{byte:02X}/b?c"), format!("/a/../%41%{byte:02x}")]
+            {
+                assert_eq!(resolved(&target), Err(Refusal::PathControl), "{target}");
+            }
+        }
+        assert!(resolved("/%2501").is_ok(), "escaped twice it is text");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use config::Plan;
+use config::{Input, Plan};
 use proxy::{BindError, Tls};
 use supervisor::process;
 
@@ -64,15 +64,10 @@ pub(crate) fn serve(arguments: Arguments) -> ExitCode {
             return cannot_run(&format!("the access log {} cannot be opened: {error}", path.display()), None);
         }
     };
-    start(plan, input.environment, threads, Output { format, access_log })
+    start(plan, input, threads, Output { format, access_log })
 }
 
-fn start(
-    plan: Plan,
-    environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
-    threads: usize,
-    output: Output,
-) -> ExitCode {
+fn start(plan: Plan, input: Input, threads: usize, output: Output) -> ExitCode {
     // Before anything is bound: what cannot be shown to a client must not listen.
     let tls = match plan.tls.as_ref().map(Tls::prepare).transpose() {
         Ok(tls) => tls,
@@ -85,7 +80,7 @@ fn start(
         Ok(bound) => bound,
         Err(error) => return cannot_bind(&error),
     };
-    match run::run(plan, environment, threads, bound, output) {
+    match run::run(plan, input, threads, bound, output) {
         Ok(()) => ExitCode::from(crate::cli::OK),
         Err(error) => cannot_run(&error.to_string(), None),
     }

@@ -30,7 +30,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The running writer.
 #[derive(Debug)]
 pub(crate) struct EventLog {
-    level: DebugLevel,
+    of: DebugLog,
     /// None when there is no thread to take them.
     lines: Option<SyncSender<String>>,
     /// Events that no line has told of yet.
@@ -59,7 +59,12 @@ impl EventLog {
         if let Err(error) = &started {
             tell(&on_failure.1, &on_failure.0, error);
         }
-        Self { level: log.level, lines: started.is_ok().then_some(lines), dropped, done }
+        Self { of: log.clone(), lines: started.is_ok().then_some(lines), dropped, done }
+    }
+
+    /// What it was started for.
+    pub(crate) fn of(&self) -> &DebugLog {
+        &self.of
     }
 
     /// Takes an event if its level is asked for. Never waits: what does not fit is counted.
@@ -69,7 +74,7 @@ impl EventLog {
             Level::Warning => DebugLevel::Warning,
             Level::Information => DebugLevel::Information,
         };
-        if level > self.level {
+        if level > self.of.level {
             return;
         }
         let marked = print::text_line(event).lines().map(|line| format!("{MARK}{line}\n")).collect();

@@ -4,11 +4,13 @@
 //! Nothing here knows the product's crates but the words of `contract`: the tests stand where users stand, at the
 //! door of the binary. Everything has a deadline, and everything that a test starts ends with it.
 
+pub mod browser;
 pub mod client;
 pub mod clock;
 pub mod find;
 pub mod folder;
 pub mod outcome;
+pub mod parity;
 pub mod process;
 pub mod puppet;
 pub mod record;

@@ -34,6 +34,8 @@ pub enum Need {
     Node,
     /// Python 3.
     Python,
+    /// Chromium.
+    Browser,
     /// To be root.
     Root,
     /// To be asked for by name: it takes long, or needs a machine of its own.
@@ -55,6 +57,7 @@ impl Need {
             },
             Self::Node => program("node"),
             Self::Python => program("python3"),
+            Self::Browser => find::browser().is_none().then(|| "there is no Chromium on PATH".to_owned()),
             Self::Root => (!rustix::process::getuid().is_root()).then(|| "this user is not root".to_owned()),
             Self::ByName => None,
         }
@@ -65,6 +68,7 @@ impl Need {
             Self::Dotnet | Self::Sdk => "dotnet",
             Self::Node => "node",
             Self::Python => "python",
+            Self::Browser => "browser",
             Self::Root => "root",
             Self::ByName => "name",
         }

@@ -1,16 +1,22 @@
 //! The generated pages of `docs/`: written by `cargo xtask docs`, and compared by the step `reference`, since a page
-//! that lags behind the code is worse than none. The binary itself knows what stands in them.
+//! that lags behind the code is worse than none. The binary itself knows what stands in them; what the tests have
+//! proved is known to their package.
 
 use crate::command::{self, Call};
 
-/// Names of the pages, as the binary knows them and as files of `docs/`.
-const PAGES: &[&str] = &["web-config", "configuration", "errors"];
+/// Names of the pages as files of `docs/`, and what prints each.
+const PAGES: &[(&str, &[&str])] = &[
+    ("web-config", &["--package", "falconer", "--", "__docs", "web-config"]),
+    ("configuration", &["--package", "falconer", "--", "__docs", "configuration"]),
+    ("errors", &["--package", "falconer", "--", "__docs", "errors"]),
+    ("ancm-parity", &["--package", "e2e", "--bin", "parity-page"]),
+];
 
 /// Writes every page anew.
 pub(crate) fn write() -> Result<(), String> {
-    for page in PAGES {
+    for (page, printer) in PAGES {
         let file = file_of(page);
-        std::fs::write(command::root().join(&file), generate(page)?)
+        std::fs::write(command::root().join(&file), generate(printer)?)
             .map_err(|error| format!("cannot write {file}: {error}"))?;
         println!("{file}");
     }
@@ -20,10 +26,10 @@ pub(crate) fn write() -> Result<(), String> {
 /// Pages that are not as the code has them, as sentences.
 pub(crate) fn check() -> Result<Vec<String>, String> {
     let mut wrong = Vec::new();
-    for page in PAGES {
+    for (page, printer) in PAGES {
         let file = file_of(page);
         let old = command::read(&file).unwrap_or_default();
-        wrong.extend(stale(&file, &old, &generate(page)?));
+        wrong.extend(stale(&file, &old, &generate(printer)?));
     }
     Ok(wrong)
 }
@@ -32,8 +38,8 @@ fn file_of(page: &str) -> String {
     format!("docs/{page}.md")
 }
 
-fn generate(page: &str) -> Result<String, String> {
-    Call::cargo(&["run", "--quiet", "--package", "falconer", "--", "__docs", page]).capture()
+fn generate(printer: &[&str]) -> Result<String, String> {
+    printer.iter().fold(Call::cargo(&["run", "--quiet"]), |call, part| call.and(part)).capture()
 }
 
 fn stale(file: &str, old: &str, new: &str) -> Option<String> {

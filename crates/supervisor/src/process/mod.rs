@@ -18,6 +18,7 @@ mod links;
 pub mod liveness;
 mod logfile;
 mod mask;
+mod memory;
 pub(crate) mod offline;
 mod output;
 pub mod ownership;
@@ -51,6 +52,7 @@ pub use harden::{harden, schedule_as_batch};
 pub use holder::holder_of;
 pub use keeper::keep;
 pub use leftovers::{sweep_diagnostics, sweep_diagnostics_in};
+pub use memory::private_memory;
 pub use spawn::{ProcessHandle, Spawner};
 
 /// Everything that one start needs; complete, so that the keeper holds no configuration.

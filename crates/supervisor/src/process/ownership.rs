@@ -63,6 +63,14 @@ impl KeptListeners {
         Self(Arc::new(Kept::Of { keeper, proved: Mutex::default() }))
     }
 
+    /// Whose subtree the worker is; none when that is gone.
+    pub(super) fn keeper(&self) -> Option<u32> {
+        match &*self.0 {
+            Kept::Of { keeper, proved } if !lock(proved).retired => Some(*keeper),
+            Kept::Of { .. } | Kept::Any => None,
+        }
+    }
+
     /// Called before the keeper's number can be anybody else's.
     pub(super) fn retire(&self) {
         if let Kept::Of { proved, .. } = &*self.0 {

@@ -17,6 +17,7 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
         "serve-many" => serve_many(words[0]),
         "listen" => listen(&words),
         "accept" => accept(words[0], words[1].parse().expect("a number")),
+        "hold" => wait(vec![1_u8; words[0].parse().expect("a number")]),
         "listen-again" => listen_again(words[0]),
         "full-disk" => full_disk(words[0]),
         "flood" => flood(words[0], words[1].parse().expect("a number")),

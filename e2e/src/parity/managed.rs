@@ -1,0 +1,168 @@
+//! Unit tests of the managed half, whose words a server must keep to, and of the native half.
+
+use super::Entry;
+use super::Verdict::{Different, NotApplicable, Same};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        number: 117,
+        source: "IISMiddlewareTests",
+        test: "CallingUseIISIntegrationMultipleTimesWorks",
+        behaviour: "`UseIISIntegration` twice pairs once.",
+        verdict: Same,
+        proven_by: &["parity::UseIISIntegration twice pairs once"],
+    },
+    Entry {
+        number: 118,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareSkippedIfTokenIsMissing",
+        behaviour: "Without a token there is no pairing, and requests pass.",
+        verdict: Different(
+            "every start has a token; an app that was started without a server is on its own, and served as \
+             the SDK does",
+        ),
+        proven_by: &["parity::without a server the app is on its own"],
+    },
+    Entry {
+        number: 119,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareRejectsRequestIfTokenHeaderIsMissing",
+        behaviour: "A request past the server, without the token, is 400.",
+        verdict: Same,
+        proven_by: &["parity::past the server nobody is served"],
+    },
+    Entry {
+        number: 120,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareShutsdownGivenANCMShutdown",
+        behaviour: "The shutdown message with the token is 202 and ends the app, below a path base too.",
+        verdict: Same,
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
+    },
+    Entry {
+        number: 121,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareIgnoresShutdownGivenWrongMethod",
+        behaviour: "By another method it is a request like any other.",
+        verdict: Same,
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
+    },
+    Entry {
+        number: 122,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareIgnoresShutdownGivenWrongPath",
+        behaviour: "At another path too.",
+        verdict: Same,
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
+    },
+    Entry {
+        number: 123,
+        source: "IISMiddlewareTests",
+        test: "MiddlewareIgnoresShutdownGivenWrongEvent",
+        behaviour: "With another event too.",
+        verdict: Same,
+        proven_by: &["parity::the shutdown message ends the app only as the module sends it"],
+    },
+    Entry {
+        number: 124,
+        source: "IISMiddlewareTests",
+        test: "UrlDelayRegisteredAndPreferHostingUrlsSet",
+        behaviour: "The port that the server tells wins over the app's own addresses.",
+        verdict: Same,
+        proven_by: &["parity::the app listens on the told port alone", "builders::every builder"],
+    },
+    Entry {
+        number: 125,
+        source: "IISMiddlewareTests",
+        test: "PathBaseHiddenFromServer",
+        behaviour: "The path base is no part of the address that the app listens on.",
+        verdict: Same,
+        proven_by: &["parity::the app listens on the told port alone"],
+    },
+    Entry {
+        number: 126,
+        source: "IISMiddlewareTests",
+        test: "AddsUsePathBaseMiddlewareWhenPathBaseSpecified",
+        behaviour: "The path base becomes `PathBase` of each request.",
+        verdict: Same,
+        proven_by: &["parity::the path base becomes PathBase"],
+    },
+    Entry {
+        number: 127,
+        source: "IISMiddlewareTests",
+        test: "AddsAuthenticationHandlerByDefault",
+        behaviour: "Without a word about authentication the scheme `Windows` is there.",
+        verdict: Different(
+            "it is told `anonymous;` as IIS tells an app whose only scheme that is, so that the scheme is \
+             not there",
+        ),
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
+    },
+    Entry {
+        number: 128,
+        source: "IISMiddlewareTests",
+        test: "OnlyAddAuthenticationHandlerIfForwardWindowsAuthentication",
+        behaviour: "The scheme `Windows` is there only with Windows authentication.",
+        verdict: Same,
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
+    },
+    Entry {
+        number: 129,
+        source: "IISMiddlewareTests",
+        test: "DoesNotBlowUpWithoutAuth",
+        behaviour: "Without authentication requests pass.",
+        verdict: Same,
+        proven_by: &["parity::no scheme of Windows, and nothing breaks without one"],
+    },
+    Entry {
+        number: 130,
+        source: "BindingInformationTest",
+        test: "ParsesInformationCorrectly",
+        behaviour: "Bindings as IIS writes them: `:80:`, `10.0.0.1:5:`.",
+        verdict: Different(
+            "`--listen` takes an address as people write it; there is no host name in it, since there is \
+             one site",
+        ),
+        proven_by: &["parity::addresses to listen on, as people write them"],
+    },
+    Entry {
+        number: 131,
+        source: "ConfigUtilityTest",
+        test: "",
+        behaviour: "Names of `handlerSettings` in any case.",
+        verdict: Same,
+        proven_by: &["parity::handlerSettings in any case"],
+    },
+    Entry {
+        number: 132,
+        source: "GlobalVersionUtilityTests",
+        test: "",
+        behaviour: "The highest version of a handler DLL is found.",
+        verdict: NotApplicable("there is one server and no handler DLL to choose"),
+        proven_by: &[],
+    },
+    Entry {
+        number: 133,
+        source: "PassUnexpandedEnvString",
+        test: "",
+        behaviour: "`%VAR%` is expanded, in long strings too.",
+        verdict: Same,
+        proven_by: &["parity::variables arrive as web.config has them"],
+    },
+    Entry {
+        number: 134,
+        source: "GetEnvironmentVariableValue",
+        test: "",
+        behaviour: "A variable of the server's environment is read whole, set or not.",
+        verdict: Same,
+        proven_by: &["parity::variables arrive as web.config has them"],
+    },
+    Entry {
+        number: 135,
+        source: "PipeManagerTests, StringStreamRedirectionTests",
+        test: "",
+        behaviour: "Output is kept up to 30,000 characters.",
+        verdict: Different("as 35"),
+        proven_by: &["parity::of long output the last 30,000 characters are told"],
+    },
+];

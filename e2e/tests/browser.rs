@@ -1,0 +1,164 @@
+//! Promise: what browsers keep open works through the front: a SignalR hub over each of its transports, server-sent
+//! events, a Blazor circuit; with Microsoft's own JavaScript clients, in a real browser.
+
+use std::process::ExitCode;
+
+use e2e::browser::{Browser, Page};
+use e2e::clock::seconds;
+use e2e::folder::Folder;
+use e2e::server::serve_folder;
+use e2e::{Context as _, Need, Options, Outcome, Server, Suite, ensure, process, wait_for};
+use serde_json::Value;
+
+const NEEDS: &[Need] = &[Need::Browser, Need::Dotnet];
+
+fn main() -> ExitCode {
+    // A browser is a dozen processes.
+    Suite::new()
+        .threads(2)
+        .needing("a SignalR hub over WebSockets", NEEDS, || hub("ws", ""))
+        .needing("a SignalR hub over server-sent events", NEEDS, || hub("sse", ""))
+        .needing("a SignalR hub over long polling", NEEDS, || hub("poll", ""))
+        .needing("a SignalR hub negotiates WebSockets below a path base", NEEDS, || hub("", "/base"))
+        .needing("a Blazor circuit counts clicks", NEEDS, circuit)
+        .run()
+}
+
+/// A sample app in front of a browser.
+struct Stage {
+    folder: Folder,
+    log: Folder,
+}
+
+impl Stage {
+    fn of(app: &str) -> Outcome<Self> {
+        Ok(Self { folder: Folder::app(app)?, log: Folder::empty()? })
+    }
+
+    fn play(&self, base: &str, play: impl FnOnce(&Server, &mut Browser) -> Outcome) -> Outcome {
+        let log = process::text(&self.log.path().join("access.log"));
+        let mut options = Options::new(self.folder.path()).dotnet()?.arg("--access-log").arg(&log);
+        if !base.is_empty() {
+            options = options.arg("--path-base").arg(base);
+        }
+        let mut browser = Browser::start()?;
+        serve_folder(&self.folder, &options, |server, _| play(server, &mut browser))
+    }
+
+    /// Requests that ended, by method, path and status.
+    fn requests(&self) -> Vec<(String, String, u64)> {
+        let text = std::fs::read_to_string(self.log.path().join("access.log")).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| {
+                let record: Value = serde_json::from_str(line).ok()?;
+                let field = |name: &str| Some(record.get(name)?.as_str()?.to_owned());
+                Some((field("method")?, field("path")?, record.get("status")?.as_u64()?))
+            })
+            .collect()
+    }
+
+    /// Waits until so many such requests have ended.
+    fn ended(&self, count: usize, method: &str, path: &str, status: u64) -> Outcome {
+        let wanted = (method.to_owned(), path.to_owned(), status);
+        let outcome = wait_for(&format!("{count} × {wanted:?}"), seconds(20), || {
+            (self.requests().iter().filter(|one| **one == wanted).count() >= count).then_some(())
+        });
+        outcome.context(format!("{:?}", self.requests()))
+    }
+}
+
+/// Two pages on one hub: what one says both hear, and the front saw the transport that was wanted.
+fn hub(transport: &str, base: &str) -> Outcome {
+    let stage = Stage::of("signalr")?;
+    stage.play(base, |server, browser| {
+        let root = format!("http://{}{base}", server.address());
+        let address = match transport {
+            "" => format!("{root}/"),
+            _ => format!("{root}/?transport={transport}"),
+        };
+        let (speaker, listener) = (browser.open(&address)?, browser.open(&address)?);
+        for page in [&speaker, &listener] {
+            connected(browser, page)?;
+            let seen = browser.wait(page, "what the hub saw", "$('where').textContent")?;
+            // Long polls and events carry their request on; a WebSocket and its negotiation have the same path.
+            ensure!(seen == format!("{root}/chat from 127.0.0.1"), "the hub saw {seen}");
+        }
+        for word in ["first", "second", "third"] {
+            say(browser, &speaker, word)?;
+            for page in [&speaker, &listener] {
+                heard(browser, page, word)?;
+            }
+        }
+        let counted = browser.evaluate(&listener, COUNT)?;
+        ensure!(counted == "1,2,3,4,5", "the hub's stream brought {counted}");
+        browser.wait(&listener, "three server-sent events", "Number($('sse').textContent) >= 3")?;
+        for page in [speaker, listener] {
+            browser.close(page)?;
+        }
+        let chat = format!("{base}/chat");
+        stage.ended(2, "POST", &format!("{base}/chat/negotiate"), 200)?;
+        match transport {
+            "sse" => stage.ended(2, "GET", &chat, 200)?,
+            // The first poll of a page connects it, each later one brings something.
+            "poll" => stage.ended(8, "GET", &chat, 200)?,
+            _ => stage.ended(2, "GET", &chat, 101)?,
+        }
+        let tunnels = stage.requests().iter().filter(|(.., status)| *status == 101).count();
+        ensure!((tunnels > 0) == matches!(transport, "" | "ws"), "{:?}", stage.requests());
+        let posts =
+            stage.requests().iter().filter(|(method, path, _)| method == "POST" && *path == chat).count();
+        ensure!((posts > 0) == matches!(transport, "sse" | "poll"), "{:?}", stage.requests());
+        Ok(())
+    })
+}
+
+const COUNT: &str = "new Promise((done, failed) => { const all = []; hub.stream('Count', 5, 50).subscribe({ \
+                     next: (n) => all.push(n), complete: () => done(all.join()), error: failed }); })";
+
+fn connected(browser: &mut Browser, page: &Page) -> Outcome {
+    browser.wait(page, "the hub", "$('state').textContent === 'connected'").map(drop)
+}
+
+fn say(browser: &mut Browser, page: &Page, word: &str) -> Outcome {
+    let press = format!("$('text').value = '{word}'; document.querySelector('#form button').click(); true");
+    browser.evaluate(page, &press).map(drop)
+}
+
+fn heard(browser: &mut Browser, page: &Page, word: &str) -> Outcome {
+    let shown =
+        format!("[...document.querySelectorAll('#said li')].some((one) => one.textContent === 'me: {word}')");
+    browser.wait(page, &format!("{word:?} on the page"), &shown).map(drop)
+}
+
+/// The page comes ready made; only its circuit makes the button count.
+fn circuit() -> Outcome {
+    let stage = Stage::of("blazor")?;
+    stage.play("", |server, browser| {
+        let page = browser.open(&format!("http://{}/counter", server.address()))?;
+        // Clicks before the circuit stands are lost.
+        let clicked = "document.querySelector('button.btn').click(); \
+                       /Current count: [1-9]/.test(document.body.innerText)";
+        browser.wait(&page, "the first click that counts", clicked)?;
+        let before = count(browser, &page)?;
+        for more in 1..=3 {
+            browser.evaluate(&page, "document.querySelector('button.btn').click(); true")?;
+            let shown = format!("document.body.innerText.includes('Current count: {}')", before + more);
+            browser.wait(&page, &format!("click {more}"), &shown)?;
+        }
+        browser.close(page)?;
+        stage.ended(1, "GET", "/_blazor", 101)
+    })
+}
+
+/// What the counter shows, once clicks that are still on their way have arrived.
+fn count(browser: &mut Browser, page: &Page) -> Outcome<i64> {
+    let shown = "Number(/Current count: ([0-9]+)/.exec(document.body.innerText)[1])";
+    let mut last = -1;
+    wait_for("a counter that rests", seconds(20), || {
+        let now = browser.evaluate(page, shown).ok()?.as_i64()?;
+        let rests = now == last;
+        last = now;
+        e2e::pause(200);
+        rests.then_some(now)
+    })
+}

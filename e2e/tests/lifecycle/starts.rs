@@ -143,7 +143,10 @@ fn rate() -> Outcome {
         ensure!(refused.status == 502 && refused.text().contains("502.5"), "{}", refused.describe());
         let starts = record.starts().len();
         ensure!((6..=7).contains(&starts), "{starts} starts");
-        server.wait_output("[1003] Application '/': Maximum rapid fail count per minute of '5' exceeded", seconds(2))
+        server.wait_output(
+            "[1003] Application '/': Maximum rapid fail count per minute of '5' exceeded",
+            seconds(2),
+        )
     })
 }
 

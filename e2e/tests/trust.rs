@@ -12,6 +12,8 @@ use e2e::{
 
 #[path = "trust/proxies.rs"]
 mod proxies;
+#[path = "trust/warm.rs"]
+mod warm;
 
 /// Names that a client may never send; each is tried in several spellings.
 const RESERVED: &[&str] = &[
@@ -76,7 +78,7 @@ fn main() -> ExitCode {
     let suite = checks
         .iter()
         .fold(Suite::new(), |suite, (name, check)| suite.served(name, Puppet::new(), &[], *check));
-    proxies::add(suite)
+    warm::add(proxies::add(suite))
         .test("D4 a client over IPv6 is named with brackets", ipv6)
         .needing("direct requests without the token get 400 from a .NET app", &[Need::Dotnet], direct)
         .needing("D2 a client's shutdown event does not stop a .NET app", &[Need::Dotnet], no_shutdown)

@@ -4,7 +4,10 @@ use super::*;
 
 pub(super) fn add_to(suite: Suite) -> Suite {
     suite
-        .test("an app that exits at once is started ever more seldom, and asked about in no time", exits_at_once)
+        .test(
+            "an app that exits at once is started ever more seldom, and asked about in no time",
+            exits_at_once,
+        )
         .test("one that ends before it answers is held back as well", ends_unanswered)
         .test("always running: tried again by itself when the pause is over", tried_by_itself)
         .test("kill -9 with 64 requests under way: those fail, the next one waits and is served", killed)
@@ -102,9 +105,8 @@ fn deaf() -> Outcome {
         let ok = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let mut client = order(server, "/deaf", &format!("deaf;raw:{ok}"))?;
         ensure!(client.response()?.status == 200, "it did not obey");
-        // Connections that it has are used on; only others show that it takes no more.
-        let waiting: Vec<_> =
-            (0..3).map(|_| order(server, "/x", "")).collect::<Outcome<_>>()?;
+        // The connection that it has is used on; only others show that it takes no more.
+        let waiting: Vec<_> = (0..3).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
         server.wait_output("takes no connection", seconds(30))?;
         another(server, first)?;
         drop(waiting);
@@ -117,8 +119,7 @@ fn stopped() -> Outcome {
         let first = pid(server)?;
         process::signal(first, Signal::STOP)?;
         // It holds the connections that it has; these few need new ones, which nobody accepts.
-        let waiting: Vec<_> =
-            (0..4).map(|_| order(server, "/x", "")).collect::<Outcome<_>>()?;
+        let waiting: Vec<_> = (0..4).map(|_| order(server, "/x", "")).collect::<Outcome<_>>()?;
         server.wait_output("takes no connection", seconds(30))?;
         another(server, first)?;
         drop(waiting);

@@ -5,7 +5,10 @@ use super::*;
 pub(super) fn add_to(suite: Suite) -> Suite {
     suite
         .test("preload: there before the first request", preload)
-        .test("idle: stopped after the timeout, not while somebody uses it, started by the next request", idle)
+        .test(
+            "idle: stopped after the timeout, not while somebody uses it, started by the next request",
+            idle,
+        )
         .test("warm-up pages are asked for before the first request gets in", warm_up)
         .test("a warm-up page that fails keeps nobody waiting", warm_up_fails)
         .test("recycled by age", || by(&["--recycle-time", "2"], |_| Ok(())))
@@ -104,7 +107,9 @@ fn by(arguments: &'static [&'static str], then: fn(&Server) -> Outcome) -> Outco
     serve(&Puppet::new(), arguments, |server, _| {
         let first = pid(server)?;
         then(server)?;
-        wait_for("another process", seconds(25), || server.get("/pid").ok()?.pid().filter(|it| *it != first))?;
+        wait_for("another process", seconds(25), || {
+            server.get("/pid").ok()?.pid().filter(|it| *it != first)
+        })?;
         server.wait_output("[2007]", seconds(1))?;
         gone(first)
     })

@@ -17,9 +17,7 @@ fn pids(server: &Server, requests: u32) -> Outcome<BTreeSet<u32>> {
 }
 
 fn all(server: &Server, count: usize) -> Outcome<BTreeSet<u32>> {
-    wait_for(&format!("{count} processes"), SOON, || {
-        pids(server, 20).ok().filter(|pids| pids.len() == count)
-    })
+    wait_for(&format!("{count} processes"), SOON, || pids(server, 20).ok().filter(|pids| pids.len() == count))
 }
 
 fn lazily(server: &mut Server, record: &Record) -> Outcome {
@@ -38,7 +36,8 @@ fn lazily(server: &mut Server, record: &Record) -> Outcome {
 fn least_busy(server: &mut Server, record: &Record) -> Outcome {
     let everybody = all(server, 4)?;
     // Three of them get one that does not end; all others go to the fourth.
-    let busy: Vec<_> = (0..3).map(|n| order(server, &format!("/hang/{n}"), "hang")).collect::<Outcome<_>>()?;
+    let busy: Vec<_> =
+        (0..3).map(|n| order(server, &format!("/hang/{n}"), "hang")).collect::<Outcome<_>>()?;
     let held = wait_for("three requests", SOON, || {
         let requests = record.requests();
         let held: BTreeSet<u32> =
@@ -62,7 +61,8 @@ fn independent(server: &mut Server, record: &Record) -> Outcome {
     pause(500);
     let tally = load.end();
     // What was within a killed process may fail, and nothing else.
-    let failed: u64 = tally.statuses.iter().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
+    let failed: u64 =
+        tally.statuses.iter().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
     ensure!(tally.failures.is_empty(), "{:?}", tally.failures);
     ensure!(failed <= 3 * 4, "{:?}", tally.statuses);
     tally.arrived_once(record)?;

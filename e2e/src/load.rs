@@ -116,8 +116,8 @@ fn work(address: SocketAddr, pace: Duration, stop: &AtomicBool, id: &AtomicU64) 
     let mut next = now();
     while !stop.load(Ordering::Acquire) {
         let number = id.fetch_add(1, Ordering::Relaxed);
-        let target = format!("/{}/{number}", if number % 4 == 0 { "post" } else { "get" });
-        let posts = number % 4 == 0;
+        let target = format!("/{}/{number}", if number.is_multiple_of(4) { "post" } else { "get" });
+        let posts = number.is_multiple_of(4);
         match ask(&mut client, address, &target, posts) {
             Ok(status) => {
                 *tally.statuses.entry(status).or_default() += 1;

@@ -107,7 +107,7 @@ fn app(said: Said, path_base: String) -> AppPlan {
         error_page_link: error_page_link(input),
         debug_log: parts.debug_log.as_ref().map(|debug| debug.log.clone()),
         private_network: on(own.private_network.as_ref(), false),
-        config_files: vec![input.folder.join("web.config")],
+        config_files: parts.config_files.clone(),
     }
 }
 

@@ -71,6 +71,10 @@ codes! {
     /// `X.runtimeconfig.json` cannot be read, so the .NET host will not start the app.
     BadRuntimeconfig = "bad-runtimeconfig", Missing,
         "Publish again, or mend the JSON at the place that is named.";
+    /// The site root is no folder, or the app does not lie in it. Symlinks count as where they lead to, so that nothing
+    /// outside of the root is read.
+    BadSiteRoot = "bad-site-root", Error,
+        "Name the folder of the site, above the app.";
     /// The value of an attribute is outside what the IIS schema allows, where IIS answers 500.19; or that of a setting
     /// outside what `falconer.toml` allows.
     BadValue = "bad-value", Error,
@@ -135,6 +139,9 @@ codes! {
     /// Two `--listen` stand for the same address.
     ListenTwice = "listen-twice", Error,
         "Leave one of them out.";
+    /// A web.config above the app locks this section (`overrideMode="Deny"`); IIS answers 500.19.
+    LockedSection = "locked-section", Error,
+        "Remove the section, or unlock it above.";
     /// The file is not TOML.
     MalformedToml = "malformed-toml", Error,
         "Mend the place that is named.";

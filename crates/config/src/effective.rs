@@ -66,7 +66,8 @@ impl From<Duration> for Amount {
 }
 
 /// Rows of the short table that say what runs and who reaches it.
-const APP: &[&str] = &["command", "folder", "path base", "listen", "certificate", "key", "client CA", "port"];
+const APP: &[&str] =
+    &["command", "folder", "path base", "site root", "listen", "certificate", "key", "client CA", "port"];
 
 /// Every value, in the order of reading.
 pub(crate) fn table(plan: &Plan, from: Said) -> Vec<Effective> {

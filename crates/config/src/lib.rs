@@ -27,6 +27,7 @@ mod report;
 mod resolve;
 mod runtimeconfig;
 mod settings;
+mod site;
 mod tls;
 mod value;
 mod webconfig;

@@ -20,12 +20,19 @@ pub(crate) fn table(plan: &Plan, from: Said) -> Vec<Row> {
     let Said { parts, own, .. } = from;
     let row = |name: &str, value: String, origin: Origin| (name.to_owned(), value, origin);
     let listen: Vec<&str> = plan.bindings.iter().map(|binding| binding.text.as_str()).collect();
+    let base = match (&own.path_base, &own.site_root) {
+        (None, Some(root)) => at(root),
+        (base, _) => said(base.as_ref()),
+    };
     let mut rows = vec![
         row("command", command(plan), parts.origin.clone()),
         row("folder", plan.app.folder.display().to_string(), Origin::At(Place::whole("DIR"))),
-        row("path base", plan.app.path_base.clone(), said(own.path_base.as_ref())),
+        row("path base", plan.app.path_base.clone(), base),
         row("listen", listen.join(", "), said(own.listen.first())),
     ];
+    if let Some(root) = &own.site_root {
+        rows.push(row("site root", root.value.display().to_string(), at(root)));
+    }
     if let Some(tls) = &plan.tls {
         let path = |file: &PemFile| file.path.display().to_string();
         rows.push(row("certificate", path(&tls.certificate), said(own.tls_cert.as_ref())));

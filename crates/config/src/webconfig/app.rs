@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use super::collect::Sections;
 use super::handlers::Mapped;
 use super::schema;
 use super::settings::{self, Settings};
 use super::xml::Element;
-use super::{Sections, refuse_unknown, strict};
+use super::{refuse_unknown, strict};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Handler;

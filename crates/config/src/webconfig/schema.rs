@@ -154,10 +154,20 @@ const REQUEST_FILTERING: &[PartInfo] = &[
 ];
 
 const LOCATION: &[PartInfo] = &[
-    part("@path", "text, empty", InPart, "`.` or empty: this app; other paths are not honoured yet"),
-    part("@inheritInChildApplications", "true or false, true", NoEffect, "there is one app"),
-    part("@overrideMode", "Allow, Deny or Inherit", NoEffect, "there is nothing above or below to restrict"),
-    part("@allowOverride", "true or false, true", NoEffect, "there is nothing above or below to restrict"),
+    part(
+        "@path",
+        "text, empty",
+        InPart,
+        "`.` or empty: where the file lies; a path to the app or above it counts, paths below it are not honoured yet",
+    ),
+    part("@inheritInChildApplications", "true or false, true", Yes, "false: not for an app further down"),
+    part(
+        "@overrideMode",
+        "Allow, Deny or Inherit",
+        Yes,
+        "Deny: files further down may not have these sections",
+    ),
+    part("@allowOverride", "true or false, true", Yes, "false: as `overrideMode=\"Deny\"`"),
 ];
 
 const WEB_SOCKET: &[PartInfo] = &[

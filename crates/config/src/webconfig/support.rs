@@ -1,7 +1,7 @@
 //! Says so once for each section that is not honoured or not known, so that nobody has to find out from the
 //! outside. What is known stands in [`schema`].
 
-use super::Section;
+use super::collect::Section;
 use super::schema::{self, Honoured, SECTIONS};
 use super::xml::Element;
 use crate::code::Code;

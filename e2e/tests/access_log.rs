@@ -17,6 +17,8 @@ mod behind;
 mod counted;
 #[path = "access_log/ends.rs"]
 mod ends;
+#[path = "access_log/proxied.rs"]
+mod proxied;
 
 fn main() -> ExitCode {
     let suite = Suite::new()
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         .test("a log is appended to, and not for everybody", appended)
         .test("a log that cannot be opened is said before anything listens", unopened);
     let suite = ends::add(suite);
-    let suite = behind::add(suite);
+    let suite = proxied::add(behind::add(suite));
     counted::add(suite).run()
 }
 

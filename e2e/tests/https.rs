@@ -13,6 +13,8 @@ use tungstenite::protocol::Role;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
+#[path = "https/clients.rs"]
+mod clients;
 #[path = "https/handshakes.rs"]
 mod handshakes;
 #[path = "https/secure.rs"]
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     for (name, check) in checks {
         suite = suite.test(*name, || secured(&Puppet::new(), &[], *check));
     }
-    suite
+    clients::add(suite)
         .test("a large upload arrives whole", || {
             secured(&Puppet::new().body_limit(4_294_967_295), &[], upload)
         })

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use e2e::clock::seconds;
 use e2e::folder::Folder;
-use e2e::{Client, Need, Options, Outcome, Response, Server, Suite, ensure};
+use e2e::{Client, Need, Options, Outcome, Response, Server, Suite, clock, ensure};
 
 /// A program that prints a line and fails.
 const FAILING: &str = r#"<configuration><system.webServer>
@@ -32,6 +32,9 @@ const READERS: &[(&str, &str, bool)] = &[
 fn main() -> ExitCode {
     Suite::new()
         .test("the journey is for readers at this machine", readers)
+        .test("behind a trusted proxy its client is the reader", proxied)
+        .test("while starts fail, the answer says when to come back", come_back)
+        .test("the page points where ANCM_ADDITIONAL_ERROR_PAGE_LINK says", linked)
         .test("in Development everybody may read it", development)
         .test("problem+json on Accept, by the same rule", problem)
         .test("disableStartUpErrorPage answers 502.3 without it", disabled)
@@ -68,6 +71,68 @@ fn readers() -> Outcome {
         for part in ["what-it-printed &lt;b&gt;", "/bin/sh", "exited with code 3"] {
             ensure!(page.contains(part) == *full, "{part:?} should be shown: {full}. {about}");
         }
+    }
+    server.stop(seconds(5))
+}
+
+/// The markup of the module's own page, for every reader, and the end that tools look for.
+fn linked() -> Outcome {
+    let folder = failing("", "")?;
+    let options =
+        Options::new(folder.path()).variable("ANCM_ADDITIONAL_ERROR_PAGE_LINK", "http://help.example");
+    let mut server = Server::start(&options)?;
+    let readers = [("localhost", "", true), ("shop.example", "", false)];
+    for ((host, ..), response) in readers.iter().zip(ask(&server, &readers)?) {
+        let page = response.text();
+        let link = "<a href=\"http://help.example\"> <cite> http://help.example </cite></a> and ";
+        ensure!(page.contains("HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure"), "{host}: {page}");
+        ensure!(
+            page.contains(link) && page.contains("808681") && page.ends_with("</html>\r\n"),
+            "{host}: {page}"
+        );
+    }
+    server.stop(seconds(5))
+}
+
+/// The first failures are followed by another start at once; then each answer names the seconds, and starts nothing.
+fn come_back() -> Outcome {
+    let folder = failing("", "")?;
+    let mut server = Server::start(&Options::new(folder.path()))?;
+    for _ in 0..10 {
+        let response = server.get("/")?;
+        ensure!(response.status == 502 && response.text().contains("502.5"), "{}", response.describe());
+        if let Some(seconds) = response.field("Retry-After") {
+            let seconds: u32 = seconds.parse()?;
+            ensure!((1..=30).contains(&seconds), "{}", response.describe());
+            return server.stop(clock::seconds(5));
+        }
+    }
+    e2e::fail!("ten failures, and nobody is told to wait: {}", server.output())
+}
+
+/// As above, for a server that trusts this machine's proxy.
+const PROXIED: &[(&str, &str, bool)] = &[
+    ("localhost", "", true),
+    ("localhost", "X-Forwarded-For: 127.0.0.1\r\n", true),
+    ("localhost", "X-Forwarded-For: 203.0.113.7, [::1]:4711\r\n", true),
+    ("shop.example", "X-Forwarded-For: 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For: 203.0.113.7\r\n", false),
+    ("localhost", "X-Forwarded-For: 127.0.0.1, 203.0.113.7\r\n", false),
+    ("localhost", "X-Forwarded-For: 203.0.113.7, 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For: unknown\r\n", false),
+    ("localhost", "X-Forwarded-For: unknown, 127.0.0.1\r\n", false),
+    ("localhost", "X-Forwarded-For:\r\n", false),
+    ("localhost", "X-Forwarded-Proto: https\r\n", false),
+    ("localhost", "X-Real-IP: 203.0.113.7\r\n", false),
+];
+
+fn proxied() -> Outcome {
+    let folder = failing("", "")?;
+    let options = Options::new(folder.path()).arg("--trusted-proxy").arg("127.0.0.1");
+    let mut server = Server::start(&options)?;
+    for ((host, lines, full), response) in PROXIED.iter().zip(ask(&server, PROXIED)?) {
+        let shown = response.text().contains("what-it-printed");
+        ensure!(response.status == 502 && shown == *full, "{host} {lines:?}: {}", response.describe());
     }
     server.stop(seconds(5))
 }

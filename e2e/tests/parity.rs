@@ -10,6 +10,8 @@ use e2e::{Client, Context as _, Failure, Folder, Need, Options, Outcome, Puppet,
 use e2e::{ensure, now, pause, process, serve, wait_for};
 use rustix::process::Signal;
 
+#[path = "parity/changes.rs"]
+mod changes;
 #[path = "parity/config.rs"]
 mod config;
 #[path = "parity/ends.rs"]
@@ -22,6 +24,8 @@ mod logs;
 mod offline;
 #[path = "parity/pairing.rs"]
 mod pairing;
+#[path = "parity/pool.rs"]
+mod pool;
 #[path = "parity/ports.rs"]
 mod ports;
 #[path = "parity/secure.rs"]
@@ -57,6 +61,8 @@ const TRIALS: &[&[Trial]] = &[
     config::TRIALS,
     pairing::TRIALS,
     ends::TRIALS,
+    changes::TRIALS,
+    pool::TRIALS,
 ];
 
 fn main() -> ExitCode {

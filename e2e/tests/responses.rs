@@ -8,6 +8,8 @@ use e2e::{
     Client, Context as _, End, Ending, Outcome, Puppet, Record, Server, Suite, clock, ensure, pause, serve,
 };
 
+#[path = "responses/exact.rs"]
+mod exact;
 #[path = "responses/good.rs"]
 mod good;
 
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
             serve(&Puppet::new(), &[], |server, record| check(&row, server, record))
         })
     });
-    good::add(suite).run()
+    exact::add(good::add(suite)).run()
 }
 
 fn bad_heads() -> Vec<Row> {

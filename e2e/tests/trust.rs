@@ -10,6 +10,11 @@ use e2e::{
     Check, Client, Context as _, Need, Options, Outcome, Puppet, Record, Request, Server, Suite, ensure,
 };
 
+#[path = "trust/proxies.rs"]
+mod proxies;
+#[path = "trust/warm.rs"]
+mod warm;
+
 /// Names that a client may never send; each is tried in several spellings.
 const RESERVED: &[&str] = &[
     "MS-ASPNETCORE-TOKEN",
@@ -73,7 +78,7 @@ fn main() -> ExitCode {
     let suite = checks
         .iter()
         .fold(Suite::new(), |suite, (name, check)| suite.served(name, Puppet::new(), &[], *check));
-    suite
+    warm::add(proxies::add(suite))
         .test("D4 a client over IPv6 is named with brackets", ipv6)
         .needing("direct requests without the token get 400 from a .NET app", &[Need::Dotnet], direct)
         .needing("D2 a client's shutdown event does not stop a .NET app", &[Need::Dotnet], no_shutdown)

@@ -14,9 +14,9 @@ struct OneFolder<'a>(&'a [u8]);
 impl Files for OneFolder<'_> {
     fn kind(&self, path: &Path) -> Option<Kind> {
         match path.to_str()? {
-            "/srv/app" => Some(Kind::Folder),
+            "/srv" | "/srv/app" => Some(Kind::Folder),
             "/srv/app/web" => Some(Kind::File { executable: true }),
-            "/srv/app/web.dll" | "/srv/app/web.config" => Some(Kind::File { executable: false }),
+            "/srv/app/web.dll" | "/srv/web.config" | "/srv/app/web.config" => Some(Kind::File { executable: false }),
             _ => None,
         }
     }
@@ -44,7 +44,11 @@ impl Files for OneFolder<'_> {
     }
 
     fn list(&self, folder: &Path) -> Vec<String> {
-        let names: &[&str] = if folder == Path::new("/srv/app") { &["web.config", "web.dll", "web"] } else { &[] };
+        let names: &[&str] = match folder.to_str() {
+            Some("/srv/app") => &["web.config", "web.dll", "web"],
+            Some("/srv") => &["web.config"],
+            _ => &[],
+        };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
@@ -56,7 +60,11 @@ impl Files for OneFolder<'_> {
 fuzz_target!(|data: &[u8]| {
     let environment = vec![("HOME".into(), "/home/ann".into()), ("PATH".into(), "/usr/bin".into())];
     let input = Input { folder: "/srv/app".into(), descriptors: 1024, environment, ..Input::default() };
-    let loaded = config::load(&input, &OneFolder(data));
-    let error = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    assert_eq!(loaded.plan.is_none(), error);
+    let below = Input { site_root: Some("/srv".into()), ..input.clone() };
+    // For itself, and inherited from the folder above as well.
+    for input in [input, below] {
+        let loaded = config::load(&input, &OneFolder(data));
+        let error = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        assert_eq!(loaded.plan.is_none(), error);
+    }
 });

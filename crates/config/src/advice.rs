@@ -5,13 +5,14 @@ use std::path::Path;
 use crate::code::Code;
 use crate::diagnostic::{Place, Severity};
 use crate::input::{Files, Input, Keeping};
-use crate::plan::{Handler, Limits, Origin};
+use crate::plan::{Handler, Limits, Origin, PortChoice};
 use crate::report::Report;
 use crate::resolve::Parts;
 
 /// Every advice for an app that was found.
 pub(crate) fn advise(parts: &Parts, input: &Input, files: &dyn Files, report: &mut Report) {
     body_limit(parts, report);
+    processes(parts, report);
     let handler = parts.section().map_or(Handler::AspNetCore, |section| section.handler);
     let is_dotnet = parts.resolved.runtime.is_some() || parts.resolved.search.is_some();
     if handler == Handler::AspNetCore && is_dotnet {
@@ -35,6 +36,22 @@ fn body_limit(parts: &Parts, report: &mut Report) {
                 configProperties of the app's runtimeconfig.json, or MaxRequestBodySize in the app; it is right as it \
                 is if the app does the latter";
     report.warning(Code::BodyLimit, &bytes.place, message).hint(hint);
+}
+
+/// Two processes cannot listen on one port.
+fn processes(parts: &Parts, report: &mut Report) {
+    let count = parts.section().and_then(|section| section.processes_per_application.as_ref());
+    if let (PortChoice::Fixed(port), Some(count)) =
+        (&parts.environment.port, count.filter(|count| count.value > 1))
+    {
+        let message = format!(
+            "processesPerApplication is {}, but the port is fixed at {port}: one process serves",
+            count.value
+        );
+        report
+            .warning(Code::FixedPort, &count.place, message)
+            .hint("leave ASPNETCORE_PORT out to have a port drawn for each");
+    }
 }
 
 /// Where ASP.NET Core keeps the keys that protect cookies: below `HOME`, whatever the user's own folder is.

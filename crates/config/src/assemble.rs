@@ -6,11 +6,14 @@ use std::time::Duration;
 use crate::input::Input;
 use crate::origins;
 use crate::own::Own;
-use crate::plan::{AppPlan, Binding, Handler, Limits, Plan, Program, StdoutLog, TlsPlan};
+use crate::plan::{AppPlan, Binding, Handler, Limits, Plan, PortChoice, Program, StdoutLog, TlsPlan};
 use crate::pool::{Recycling, SslFlags};
 use crate::program::Resolved;
 use crate::report::Spanned;
 use crate::resolve::Parts;
+
+/// Of our own environment, as the ASP.NET Core Module reads it.
+pub(crate) const ERROR_PAGE_LINK: &str = "ANCM_ADDITIONAL_ERROR_PAGE_LINK";
 
 /// Everything that was said: the folder, the operator's own settings, the machine.
 #[derive(Clone, Copy)]
@@ -31,14 +34,14 @@ pub(crate) fn assemble(
     let mut plan = Plan {
         bindings,
         tls,
-        ssl_flags: SslFlags::default(),
+        ssl_flags: parts.config.ssl_flags.as_ref().map_or_else(SslFlags::default, |flags| flags.value),
         app: app(said, path_base),
         limits: limits(said),
         drain_timeout: own.drain_timeout.as_ref().map_or(Duration::from_secs(30), |span| span.value),
         trusted_proxies: networks.unwrap_or_default(),
         origins: Vec::new(),
     };
-    plan.origins = origins::table(&plan, parts, own);
+    plan.origins = origins::table(&plan, said);
     plan
 }
 
@@ -67,6 +70,7 @@ fn app(said: Said, path_base: String) -> AppPlan {
     let startup = if handler == Handler::HttpPlatform { 10 } else { 120 };
     let startup = number(section.and_then(|s| s.startup_time_limit.as_ref()), startup);
     let shutdown = number(section.and_then(|s| s.shutdown_time_limit.as_ref()), 10);
+    let settings = section.map(|section| &section.settings);
     let small = |value| u32::try_from(value).expect("the schema's range ends at 100");
     let Resolved { program, dotnet, .. } = &parts.resolved;
     AppPlan {
@@ -80,30 +84,36 @@ fn app(said: Said, path_base: String) -> AppPlan {
         startup_time_limit: Duration::from_secs(startup),
         shutdown_time_limit: Duration::from_secs(shutdown),
         rapid_fails_per_minute: small(number(section.and_then(|s| s.rapid_fails_per_minute.as_ref()), 10)),
-        processes_per_application: small(number(
-            section.and_then(|s| s.processes_per_application.as_ref()),
-            1,
-        )),
+        processes_per_application: match parts.environment.port {
+            PortChoice::Fixed(_) => 1,
+            PortChoice::Draw | PortChoice::Invalid(_) => {
+                small(number(section.and_then(|s| s.processes_per_application.as_ref()), 1))
+            }
+        },
         stdout_log: stdout_log(said),
-        console_redirection: on(section.and_then(|s| s.console_redirection.as_ref()), true),
+        console_redirection: on(settings.and_then(|s| s.console_redirection.as_ref()), true),
         disable_start_up_error_page: on(section.and_then(|s| s.disable_start_up_error_page.as_ref()), false),
-        forward_response_connection_header: on(
-            section.and_then(|s| s.forward_response_connection_header.as_ref()),
-            false,
-        ),
+        forward_response_connection_header: on(settings.and_then(|s| s.forward_connection.as_ref()), false),
         always_running: on(own.always_running.as_ref(), false),
         preload: on(own.preload.as_ref(), false),
-        warm_up: Vec::new(),
+        warm_up: parts.config.warm_up.iter().map(|page| page.value.clone()).collect(),
         idle_timeout: span(own.idle_timeout.as_ref()),
         disallow_overlapping_rotation: on(own.disallow_overlapping_rotation.as_ref(), false),
-        disallow_rotation_on_config_change: on(own.disallow_rotation_on_config_change.as_ref(), false),
+        // Either may say so, as in IIS.
+        disallow_rotation_on_config_change: on(own.disallow_rotation_on_config_change.as_ref(), false)
+            || on(settings.and_then(|s| s.disallow_rotation.as_ref()), false),
         recycling: recycling(own),
-        web_sockets: true,
-        error_page_link: None,
-        debug_log: None,
+        web_sockets: on(parts.config.web_sockets.as_ref(), true),
+        error_page_link: error_page_link(input),
+        debug_log: parts.debug_log.as_ref().map(|debug| debug.log.clone()),
         private_network: on(own.private_network.as_ref(), false),
-        config_files: vec![input.folder.join("web.config")],
+        config_files: parts.config_files.clone(),
     }
+}
+
+fn error_page_link(input: &Input) -> Option<String> {
+    let link = input.variable(ERROR_PAGE_LINK).map(str::trim);
+    link.filter(|link| !link.is_empty()).map(str::to_owned)
 }
 
 fn recycling(own: &Own) -> Recycling {
@@ -131,9 +141,14 @@ fn limits(said: Said) -> Limits {
     if let Some(bytes) = &parts.config.body_bytes {
         limits.body_bytes = bytes.value;
     }
-    if let Some(timeout) = parts.section().and_then(|section| section.request_timeout.as_ref()) {
-        // WinHTTP takes 0 for "no timeout".
-        limits.request_timeout = if timeout.value.is_zero() { Duration::MAX } else { timeout.value };
+    if let Some(section) = parts.section() {
+        limits.request_timeout = match &section.request_timeout {
+            // WinHTTP takes 0 for "no timeout".
+            Some(timeout) if timeout.value.is_zero() => Duration::MAX,
+            Some(timeout) => timeout.value,
+            None if section.inprocess.is_some() => Duration::MAX,
+            None => limits.request_timeout,
+        };
     }
     limits.total_timeout = span(own.total_timeout.as_ref()).unwrap_or(Duration::MAX);
     // A connection may need a second descriptor, the one to the app; a fifth stays for everything else.

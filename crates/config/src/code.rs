@@ -71,6 +71,10 @@ codes! {
     /// `X.runtimeconfig.json` cannot be read, so the .NET host will not start the app.
     BadRuntimeconfig = "bad-runtimeconfig", Missing,
         "Publish again, or mend the JSON at the place that is named.";
+    /// The site root is no folder, or the app does not lie in it. Symlinks count as where they lead to, so that nothing
+    /// outside of the root is read.
+    BadSiteRoot = "bad-site-root", Error,
+        "Name the folder of the site, above the app.";
     /// The value of an attribute is outside what the IIS schema allows, where IIS answers 500.19; or that of a setting
     /// outside what `falconer.toml` allows.
     BadValue = "bad-value", Error,
@@ -82,6 +86,13 @@ codes! {
     /// above it (measured with .NET 10; IIS lifted that limit).
     BodyLimit = "body-limit", Warning,
         "Set `\"Microsoft.AspNetCore.Server.IISIntegration.ClearMaxRequestBodySize\": true` in `configProperties` of `X.runtimeconfig.json`, or raise Kestrel's `MaxRequestBodySize` in the app.";
+    /// `sslFlags` of web.config ask clients for a certificate, and nobody is named whose certificates count. IIS looks
+    /// into the store of the machine; here no certificate is trusted that the operator did not mean.
+    ClientCaMissing = "client-ca-missing", Error,
+        "Add `--tls-client-ca FILE`.";
+    /// `--tls-client-ca` is given, and web.config asks no client for a certificate.
+    ClientCaUnused = "client-ca-unused", Warning,
+        "Set `sslFlags` in web.config, or leave the option out.";
     /// The server's own configuration lies where deployments write. They must not decide whom the server trusts or
     /// where it listens. Only a warning where it was not named: then it is not read.
     ConfigInFolder = "config-in-folder", Error,
@@ -105,6 +116,9 @@ codes! {
     /// The file is larger than any web.config that IIS reads.
     FileTooLarge = "file-too-large", Error,
         "Check that it is the right file.";
+    /// Several processes are asked for, and `ASPNETCORE_PORT` is fixed: two cannot listen on one port, so one serves.
+    FixedPort = "fixed-port", Warning,
+        "Leave `ASPNETCORE_PORT` out, so that each process draws a port.";
     /// A path belongs to another machine; a folder of the app is used instead.
     ForeignPath = "foreign-path", Warning,
         "Write a path below the app, such as `.\\logs\\stdout`.";
@@ -125,6 +139,9 @@ codes! {
     /// Two `--listen` stand for the same address.
     ListenTwice = "listen-twice", Error,
         "Leave one of them out.";
+    /// A web.config above the app locks this section (`overrideMode="Deny"`); IIS answers 500.19.
+    LockedSection = "locked-section", Error,
+        "Remove the section, or unlock it above.";
     /// The file is not TOML.
     MalformedToml = "malformed-toml", Error,
         "Mend the place that is named.";
@@ -182,6 +199,10 @@ codes! {
     /// The server sets this variable for each start.
     ReservedVariable = "reserved-variable", Warning,
         "Remove it.";
+    /// `sslFlags` of web.config need TLS, and no binding is https. An error where clients are asked for certificates,
+    /// else a warning.
+    SslWithoutHttps = "ssl-without-https", Error,
+        "Add `--listen https://ADDR:PORT`, or change `sslFlags`.";
     /// `check --start`: the app did not start.
     StartFailed = "start-failed", Missing,
         "The message has the stage, what happened, and the end of what the app printed.";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::assemble::Said;
 use crate::diagnostic::Place;
 use crate::own::Own;
 use crate::plan::{LimitInfo, Limits, Origin, Plan};
@@ -65,16 +66,18 @@ impl From<Duration> for Amount {
 }
 
 /// Rows of the short table that say what runs and who reaches it.
-const APP: &[&str] = &["command", "folder", "path base", "listen", "certificate", "key", "client CA", "port"];
+const APP: &[&str] =
+    &["command", "folder", "path base", "site root", "listen", "certificate", "key", "client CA", "port"];
 
 /// Every value, in the order of reading.
-pub(crate) fn table(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Effective> {
+pub(crate) fn table(plan: &Plan, from: Said) -> Vec<Effective> {
+    let Said { parts, own, .. } = from;
     let app = plan.origins.iter().filter(|(name, ..)| APP.contains(&name.as_str()));
     let mut all: Vec<Effective> =
         app.map(|(name, value, origin)| row(Group::App, name, (value.clone(), ""), origin.clone())).collect();
     all.extend(settings(plan, parts));
     all.extend(
-        settings::own(plan, own)
+        settings::all(plan, from)
             .into_iter()
             .map(|one| row(Group::Settings, one.name, (one.value, one.unit), one.origin)),
     );
@@ -120,10 +123,10 @@ fn settings(plan: &Plan, parts: &Parts) -> Vec<Effective> {
             place(&s.disable_start_up_error_page)
         }),
         ("enableOutOfProcessConsoleRedirection", app.console_redirection.to_string(), "", |s| {
-            place(&s.console_redirection)
+            place(&s.settings.console_redirection)
         }),
         ("forwardResponseConnectionHeader", app.forward_response_connection_header.to_string(), "", |s| {
-            place(&s.forward_response_connection_header)
+            place(&s.settings.forward_connection)
         }),
     ];
     let section = parts.section();
@@ -135,10 +138,10 @@ fn settings(plan: &Plan, parts: &Parts) -> Vec<Effective> {
 }
 
 fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Effective> {
-    let timeout = parts.section().and_then(|section| section.request_timeout.as_ref());
+    let timeout = parts.section().and_then(AppSection::request_timeout_place);
     let origin = |info: &LimitInfo| match info.name {
         "body_bytes" => at(parts.config.body_bytes.as_ref()),
-        "request_timeout" => at(timeout),
+        "request_timeout" => timeout.map_or(Origin::Default, |place| Origin::At(place.clone())),
         "total_timeout" => at(own.total_timeout.as_ref()),
         "connections" if plan.limits.connections != Limits::default().connections => Origin::Inferred,
         _ => Origin::Default,

@@ -45,7 +45,18 @@ pub(crate) fn build(
     report: &mut Report,
 ) -> Environment {
     let mut built = Environment { entries: Vec::new(), port: PortChoice::Draw, port_origin: Origin::Default };
+    let prefers_own = input
+        .variable("ANCM_PREFER_ENVIRONMENT_VARIABLES")
+        .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
     for (name, value) in section {
+        if let Some(own) = input.variable(&name.value).filter(|_| prefers_own) {
+            // The app inherits it, but for the port, which is ours to give.
+            if name.value.eq_ignore_ascii_case(PORT) {
+                built.port = port(own);
+                built.port_origin = Origin::At(Place::whole(PORT));
+            }
+            continue;
+        }
         let origin = Origin::At(name.place.clone());
         let (name, value) = (name.value.clone(), expand(value, input));
         take(EnvironmentEntry { name, value, origin }, &mut built, report);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::assemble::Said;
 use crate::diagnostic::Place;
 use crate::own::Own;
 use crate::plan::{Limits, Origin, PemFile, Plan, PortChoice};
@@ -10,19 +11,28 @@ use crate::report::Spanned;
 use crate::resolve::Parts;
 use crate::settings::{self, Setting};
 use crate::value::write_time_span;
+use crate::webconfig::AppSection;
 
 type Row = (String, String, Origin);
 
 /// Every row, the important ones first.
-pub(crate) fn table(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
+pub(crate) fn table(plan: &Plan, from: Said) -> Vec<Row> {
+    let Said { parts, own, .. } = from;
     let row = |name: &str, value: String, origin: Origin| (name.to_owned(), value, origin);
     let listen: Vec<&str> = plan.bindings.iter().map(|binding| binding.text.as_str()).collect();
+    let base = match (&own.path_base, &own.site_root) {
+        (None, Some(root)) => at(root),
+        (base, _) => said(base.as_ref()),
+    };
     let mut rows = vec![
         row("command", command(plan), parts.origin.clone()),
         row("folder", plan.app.folder.display().to_string(), Origin::At(Place::whole("DIR"))),
-        row("path base", plan.app.path_base.clone(), said(own.path_base.as_ref())),
+        row("path base", plan.app.path_base.clone(), base),
         row("listen", listen.join(", "), said(own.listen.first())),
     ];
+    if let Some(root) = &own.site_root {
+        rows.push(row("site root", root.value.display().to_string(), at(root)));
+    }
     if let Some(tls) = &plan.tls {
         let path = |file: &PemFile| file.path.display().to_string();
         rows.push(row("certificate", path(&tls.certificate), said(own.tls_cert.as_ref())));
@@ -46,7 +56,7 @@ pub(crate) fn table(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
     rows.extend(settings(plan, parts));
     rows.extend(limits(plan, parts, own));
     rows.extend(
-        settings::own(plan, own).into_iter().filter(|row| row.origin != Origin::Default).map(Setting::short),
+        settings::all(plan, from).into_iter().filter(|row| row.origin != Origin::Default).map(Setting::short),
     );
     if let (Some(log), Some(section)) = (&plan.app.stdout_log, parts.section()) {
         let origin = section.stdout_log_file.as_ref().map_or(Origin::Default, at);
@@ -105,13 +115,13 @@ fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
     if let (Some(bytes), true) = (&parts.config.body_bytes, limits.body_bytes != default.body_bytes) {
         rows.push(("maxAllowedContentLength".to_owned(), format!("{} bytes", limits.body_bytes), at(bytes)));
     }
-    let timeout = parts.section().and_then(|section| section.request_timeout.as_ref());
+    let timeout = parts.section().and_then(AppSection::request_timeout_place);
     if let (Some(timeout), true) = (timeout, limits.request_timeout != default.request_timeout) {
         let value = match limits.request_timeout {
             Duration::MAX => "none".to_owned(),
             span => write_time_span(span.as_secs()),
         };
-        rows.push(("requestTimeout".to_owned(), value, at(timeout)));
+        rows.push(("requestTimeout".to_owned(), value, Origin::At(timeout.clone())));
     }
     if limits.total_timeout != default.total_timeout {
         let value = write_time_span(limits.total_timeout.as_secs());

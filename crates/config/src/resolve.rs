@@ -1,17 +1,19 @@
 //! The one way from what the operator wrote to a Plan. Decides which value counts; the leaves check and look.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::assemble::{Said, assemble};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::environment::{self, Environment};
 use crate::input::{Files, Input, Kind, Loaded};
-use crate::plan::{Handler, Origin, StdoutLog};
+use crate::logs::Debug;
+use crate::plan::{Origin, StdoutLog};
 use crate::program::{self, Machine, Resolved};
 use crate::report::{Report, Spanned};
-use crate::webconfig::{self, AppSection, WebConfig};
-use crate::{advice, argv, effective, expand, infer, listen, own, paths, tls};
+use crate::site::{self, Tree, web_config_name};
+use crate::webconfig::{self, AppSection, Source, WebConfig};
+use crate::{advice, argv, effective, expand, infer, listen, logs, own, tls};
 
 /// Reads the folder and the command line into a Plan.
 ///
@@ -22,17 +24,20 @@ pub fn load(input: &Input, files: &dyn Files) -> Loaded {
     let own = own::read(input, files, &mut report);
     let bindings = listen::bindings(&own.listen, &mut report);
     let tls = tls::certificate(&bindings, &own, files, &mut report);
-    let path_base = path_base(own.path_base.as_ref(), &mut report);
-    let parts = app(input, files, &mut report);
+    let tree = site::locate(input, &own, files, &mut report);
+    let path_base = tree.as_ref().map(|tree| tree.path_base(&own, &mut report)).unwrap_or_default();
+    let parts = app(tree.as_ref(), input, files, &mut report);
+    let asked = parts.as_ref().and_then(|parts| parts.config.ssl_flags.as_ref());
+    let tls = tls::of_clients(tls, asked, (&bindings, &own), &mut report);
     if let Some(parts) = &parts {
         advice::advise(parts, input, files, &mut report);
     }
     let dotnet = parts.as_ref().and_then(|parts| parts.resolved.search.clone());
     let parts = parts.filter(|_| !report.has_errors());
-    let plan =
-        parts.as_ref().map(|parts| assemble(Said { parts, own: &own, input }, (bindings, tls), path_base));
-    let both = plan.as_ref().zip(parts.as_ref());
-    let effective = both.map(|(plan, parts)| effective::table(plan, parts, &own)).unwrap_or_default();
+    let said = parts.as_ref().map(|parts| Said { parts, own: &own, input });
+    let plan = said.map(|said| assemble(said, (bindings, tls), path_base));
+    let both = plan.as_ref().zip(said);
+    let effective = both.map(|(plan, said)| effective::table(plan, said)).unwrap_or_default();
     Loaded { plan, diagnostics: report.into_diagnostics(), effective, dotnet }
 }
 
@@ -41,7 +46,9 @@ pub fn load(input: &Input, files: &dyn Files) -> Loaded {
 pub fn load_file(file: &Path, input: &Input, files: &dyn Files) -> Loaded {
     let mut report = Report::default();
     let name = file.display().to_string();
-    let config = read_web_config(file, &name, files, &mut report);
+    let bytes = site::read(file, &name, files, &mut report);
+    let config =
+        bytes.and_then(|bytes| webconfig::read(&[Source { bytes, name, depth: 0 }], &[], &mut report));
     let section = config.as_ref().and_then(|config| config.app.as_ref());
     environment::build(
         section.map(|section| section.environment.as_slice()).unwrap_or_default(),
@@ -62,6 +69,9 @@ pub(crate) struct Parts {
     /// Where the program was named.
     pub(crate) origin: Origin,
     pub(crate) stdout_log: Option<StdoutLog>,
+    pub(crate) debug_log: Option<Debug>,
+    /// The app's own first.
+    pub(crate) config_files: Vec<PathBuf>,
 }
 
 impl Parts {
@@ -70,7 +80,7 @@ impl Parts {
     }
 }
 
-fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
+fn app(tree: Option<&Tree>, input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
     let folder = Place::whole(input.folder.display().to_string());
     if files.kind(&input.folder) != Some(Kind::Folder) {
         let message = match files.kind(&input.folder) {
@@ -81,19 +91,21 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
         environment::build(&[], input, report);
         return None;
     }
-    let config = match web_config_name(input, files) {
-        None => Some(WebConfig::default()),
-        Some(name) => read_web_config(&input.folder.join(&name), &name, files, report),
-    };
-    let Some(config) = config else {
+    let Some((tree, config)) = tree.and_then(|tree| Some((tree, tree.web_config(files, report)?))) else {
         environment::build(&[], input, report);
         return None;
     };
     let variables = config.app.as_ref().map(|section| section.environment.as_slice()).unwrap_or_default();
     let environment = environment::build(variables, input, report);
+    let name = web_config_name(&input.folder, files);
     let described = match &config.app {
-        Some(section) => described(section, input, report),
-        None => inferred(input, files, report),
+        // What is inherited may hold for every app of the site and name none.
+        Some(section)
+            if section.process_path.is_some() || name.is_some_and(|name| section.place.file == name) =>
+        {
+            described(section, input, report)
+        }
+        Some(_) | None => inferred(input, files, report),
     };
     let Command { process, arguments, origin } = described?;
     let place = match &origin {
@@ -102,27 +114,10 @@ fn app(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Parts> {
     };
     let machine = Machine { input, files, environment: &environment, place };
     let resolved = program::resolve(&process, arguments, machine, report);
-    let stdout_log = config.app.as_ref().and_then(|section| stdout_log(section, input, report));
-    Some(Parts { config, environment, resolved, origin, stdout_log })
-}
-
-/// The name ignores case, as it does where the file comes from: Visual Studio writes `Web.config`.
-fn web_config_name(input: &Input, files: &dyn Files) -> Option<String> {
-    let mut names = files.list(&input.folder);
-    names.retain(|name| name.eq_ignore_ascii_case("web.config"));
-    names.sort_by_key(|name| (name != "web.config", name.clone()));
-    names.into_iter().next()
-}
-
-fn read_web_config(file: &Path, name: &str, files: &dyn Files, report: &mut Report) -> Option<WebConfig> {
-    match files.read(file, webconfig::MOST_BYTES + 1) {
-        Ok(bytes) => webconfig::read(&bytes, name, report),
-        Err(error) => {
-            let message = format!("the file cannot be read: {error}");
-            report.error(Code::Unreadable, &Place::whole(name), message).hint("check its owner and mode");
-            None
-        }
-    }
+    let stdout_log = config.app.as_ref().and_then(|section| logs::stdout_log(section, input, report));
+    let debug_log = logs::debug_log(config.app.as_ref(), input, report);
+    let config_files = tree.config_files(files);
+    Some(Parts { config, environment, resolved, origin, stdout_log, debug_log, config_files })
 }
 
 /// What to run, in the words of web.config after expansion.
@@ -174,7 +169,7 @@ fn refuse_placeholder(text: &Spanned<String>, report: &mut Report) -> bool {
 }
 
 fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Command> {
-    let name = web_config_name(input, files);
+    let name = web_config_name(&input.folder, files);
     let place = Place::whole(name.clone().unwrap_or_else(|| input.folder.display().to_string()));
     match infer::infer(&input.folder, files) {
         Ok((process, arguments)) => {
@@ -193,58 +188,5 @@ fn inferred(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Com
             report.error(Code::NothingToRun, &place, message).hint(hint);
             None
         }
-    }
-}
-
-/// `stdoutLogFile` is the start of a name: relative to the folder, with the backslashes of Windows.
-fn stdout_log(section: &AppSection, input: &Input, report: &mut Report) -> Option<StdoutLog> {
-    section.stdout_log_enabled.as_ref().filter(|enabled| enabled.value)?;
-    let default = match section.handler {
-        Handler::AspNetCore => "aspnetcore-stdout",
-        Handler::HttpPlatform => "httpplatform-stdout",
-    };
-    let Some(file) = &section.stdout_log_file else {
-        return Some(StdoutLog {
-            folder: input.folder.clone(),
-            prefix: default.to_owned(),
-            max_size: None,
-            max_files: None,
-        });
-    };
-    let text = expand::expand(file.value.trim(), input);
-    let linux = paths::to_linux(&text);
-    let (dir, prefix) = linux.rsplit_once('/').unwrap_or((".", &linux));
-    let dir = if linux.starts_with('/') && dir.is_empty() { "/" } else { dir };
-    let folder = if paths::has_drive(&linux) || expand::unresolved(&linux).is_some() {
-        let message = format!("stdoutLogFile \"{text}\" is a path of another machine");
-        let hint = "the log goes into the folder of the app; write .\\logs\\stdout";
-        report.warning(Code::ForeignPath, &file.place, message).hint(hint);
-        input.folder.clone()
-    } else {
-        paths::join(&input.folder, dir)
-    };
-    Some(StdoutLog { folder, prefix: prefix.to_owned(), max_size: None, max_files: None })
-}
-
-/// `--path-base` as the app will see it. It comes decoded: an escape in it would be decoded twice.
-fn path_base(given: Option<&Spanned<String>>, report: &mut Report) -> String {
-    let Some(Spanned { value: given, place }) = given else { return "/".to_owned() };
-    let wrong = if !given.starts_with('/') {
-        Some("does not start with \"/\"")
-    } else if given.contains(['?', '#', '%', '\\']) || given.chars().any(char::is_control) {
-        Some("holds a character that no decoded path base can have")
-    } else if given.trim_end_matches('/').split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."))
-    {
-        Some("holds an empty or a dot segment")
-    } else {
-        None
-    };
-    if let Some(wrong) = wrong {
-        let message = format!("\"{given}\" {wrong}");
-        report.error(Code::BadPathBase, place, message).hint("write it like /shop, decoded");
-    }
-    match given.trim_end_matches('/') {
-        "" => "/".to_owned(),
-        base => base.to_owned(),
     }
 }

@@ -10,7 +10,8 @@ use crate::input::{Files, Kind};
 use crate::origins::quoted;
 use crate::own::Own;
 use crate::plan::{Binding, PemFile, Scheme, TlsPlan};
-use crate::report::Report;
+use crate::pool::SslFlags;
+use crate::report::{Report, Spanned};
 
 /// A chain of ten certificates has a twentieth of this.
 const LARGEST: usize = 1024 * 1024;
@@ -69,6 +70,44 @@ pub(crate) fn certificate(
     }
     let [certificate, key, client_ca] = [certificate, key, client_ca].map(|named| named?.read(files, report));
     Some(TlsPlan { certificate: certificate?, key: key?, client_ca })
+}
+
+/// What clients are asked for, by `sslFlags` of web.config. A CA alone asks for nothing, as in IIS.
+pub(crate) fn of_clients(
+    tls: Option<TlsPlan>,
+    asked: Option<&Spanned<SslFlags>>,
+    (bindings, own): (&[Binding], &Own),
+    report: &mut Report,
+) -> Option<TlsPlan> {
+    let has_https = bindings.iter().any(|binding| binding.scheme == Scheme::Https);
+    let negotiates = asked.is_some_and(|flags| flags.value.negotiate_cert);
+    if let Some(Spanned { value: flags, place }) = asked {
+        if flags.negotiate_cert && !has_https {
+            let message = "sslFlags ask clients for a certificate, and nothing listens for https".to_owned();
+            let hint = "add --listen https://ADDR:PORT, or take SslNegotiateCert and SslRequireCert away";
+            report.error(Code::SslWithoutHttps, place, message).hint(hint);
+        } else if flags.negotiate_cert && own.tls_client_ca.is_none() {
+            let message = "sslFlags ask clients for a certificate, and it is not said from whom".to_owned();
+            let hint = "name the certificates of those who issue them, in PEM: --tls-client-ca FILE";
+            report.error(Code::ClientCaMissing, place, message).hint(hint);
+        } else if flags.ssl
+            && !has_https
+            && own.trusted_proxies.as_ref().is_none_or(|list| list.value.is_empty())
+        {
+            let message =
+                "sslFlags refuse what does not come over TLS, and nothing listens for https".to_owned();
+            let hint = "every request is answered 403.4; add --listen https://ADDR:PORT, or --trusted-proxy CIDR \
+                        where another server ends TLS";
+            report.warning(Code::SslWithoutHttps, place, message).hint(hint);
+        }
+    }
+    let given = own.tls_client_ca.as_ref().filter(|_| has_https && !negotiates);
+    if let Some(file) = given {
+        let message = "no client is asked for a certificate".to_owned();
+        let hint = "write <access sslFlags=\"Ssl, SslNegotiateCert\" /> below <security> in web.config";
+        report.warning(Code::ClientCaUnused, &file.place, message).hint(hint);
+    }
+    tls.map(|tls| TlsPlan { client_ca: tls.client_ca.filter(|_| negotiates), ..tls })
 }
 
 /// What Windows exports: certificate and key in one file, under a password that we do not know.

@@ -26,13 +26,24 @@ static SAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
     samples
 });
 
+const SETTINGS: &str = "/etc/falconer.toml";
+
+fn settings(case: &mut support::Case, bytes: &[u8]) {
+    case.input.config = Some(SETTINGS.into());
+    case.files.file(SETTINGS, bytes, false);
+}
+
 fn load(bytes: &[u8], change: impl FnOnce(&mut Input)) -> Loaded {
+    load_with(bytes, |case| change(&mut case.input))
+}
+
+fn load_with(bytes: &[u8], change: impl FnOnce(&mut support::Case)) -> Loaded {
     let directives = "environment HOME=/home/ann\nenvironment PATH=/usr/bin\ndotnet /usr/bin 10.0.1\n\
                       program web\nfile web.dll\nruntimeconfig web 10.0.0\n--------";
     let mut case = support::read_case(directives);
     assert!(case.expected.is_empty());
     case.files.file("/srv/app/web.config", bytes, false);
-    change(&mut case.input);
+    change(&mut case);
     let loaded = config::load(&case.input, &case.files);
     let _ = support::show(&loaded);
     loaded
@@ -48,7 +59,8 @@ fn check(loaded: &Loaded, text: Option<&str>) {
             diagnostic.place.is_some() || diagnostic.severity == Severity::Missing,
             "{diagnostic} has no place"
         );
-        let (Some(text), Some(place)) = (text, &diagnostic.place) else { continue };
+        let place = diagnostic.place.as_ref().filter(|place| !place.file.starts_with('/'));
+        let (Some(text), Some(place)) = (text, place) else { continue };
         if place.line > 0 {
             let line = text.split('\n').nth(place.line as usize - 1).expect("the line exists");
             assert!((1..=line.chars().count() + 1).contains(&(place.column as usize)), "{diagnostic}");
@@ -146,6 +158,49 @@ proptest! {
             names[name],
         );
         check(&load(text.as_bytes(), |_| ()), Some(&text));
+    }
+
+    #[test]
+    fn any_file_above(which in any::<prop::sample::Index>(), edits in proptest::collection::vec(edit(), 0..4), own in any::<prop::sample::Index>()) {
+        let above = apply(which.get::<String>(&SAMPLES), &edits);
+        let own = own.get::<String>(&SAMPLES);
+        let loaded = load_with(own.as_bytes(), |case| {
+            case.input.site_root = Some("/srv".into());
+            case.files.file("/srv/web.config", above.as_bytes(), false);
+        });
+        check(&loaded, None);
+        if let Some(plan) = &loaded.plan {
+            assert_eq!(plan.app.path_base, "/app");
+            assert_eq!(plan.app.config_files.len(), 2);
+        }
+    }
+
+    #[test]
+    fn any_bytes_as_settings(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let loaded = load_with(b"<configuration />", |case| settings(case, &bytes));
+        check(&loaded, None);
+    }
+
+    #[test]
+    fn mutated_settings(edits in proptest::collection::vec(edit(), 1..6)) {
+        let text = apply(config::OPTIONS_EXAMPLE, &edits);
+        let loaded = load_with(b"<configuration />", |case| settings(case, text.as_bytes()));
+        // Places in the file that is checked are not checked for places elsewhere.
+        check(&loaded, None);
+        for diagnostic in &loaded.diagnostics {
+            let place = diagnostic.place.as_ref().filter(|place| place.file == SETTINGS && place.line > 0);
+            let Some(place) = place else { continue };
+            let line = text.split('\n').nth(place.line as usize - 1).expect("the line exists");
+            assert!((1..=line.chars().count() + 1).contains(&(place.column as usize)), "{diagnostic}");
+        }
+    }
+
+    #[test]
+    fn any_value_of_a_setting(which in any::<prop::sample::Index>(), value in "\\PC{0,20}|[0-9:._-]{0,12}|\"[0-9a-z:./]{0,16}\"|\\[(\"[0-9a-f:./]{0,12}\",?){0,3}\\]|\\{.{0,8}\\}") {
+        let option = which.get::<config::OptionInfo>(config::OPTIONS);
+        let text = format!("{} = {value}", option.key);
+        let loaded = load_with(b"<configuration />", |case| settings(case, text.as_bytes()));
+        check(&loaded, None);
     }
 
     #[test]

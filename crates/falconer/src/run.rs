@@ -32,13 +32,7 @@ pub(crate) struct Output {
 ///
 /// # Errors
 /// When the system refuses what a server needs at its start.
-pub(crate) fn run(
-    plan: Plan,
-    input: Input,
-    threads: usize,
-    bound: Bound,
-    output: Output,
-) -> io::Result<()> {
+pub(crate) fn run(plan: Plan, input: Input, threads: usize, bound: Bound, output: Output) -> io::Result<()> {
     let spawner = Spawner::start()?;
     let journal = input.environment.iter().find(|(name, _)| name == "JOURNAL_STREAM");
     let printer =
@@ -204,7 +198,8 @@ impl Running<'_> {
     fn next_scheduled(&self) -> Scheduled {
         let times = &self.reloader.plan().app.recycling.schedule;
         // A timer that fires a little early must not make the same time come twice.
-        let soon = jiff::Zoned::now().saturating_add(jiff::SignedDuration::try_from(EARLY).unwrap_or_default());
+        let soon =
+            jiff::Zoned::now().saturating_add(jiff::SignedDuration::try_from(EARLY).unwrap_or_default());
         let rest = schedule::until_next(times, &soon).map(|rest| rest + EARLY);
         let is_due = rest.is_some_and(|rest| rest <= CLOCK_IS_SET);
         let rest = rest.unwrap_or(CLOCK_IS_SET).min(CLOCK_IS_SET);
@@ -221,7 +216,8 @@ impl Running<'_> {
                 };
                 let level = if restart.is_empty() { Level::Information } else { Level::Warning };
                 printer.line(RELOADED, level, format!("The configuration was read again{needs}."));
-                let file = |log: &RefCell<Option<EventLog>>| log.borrow().as_ref().map(|log| log.of().clone());
+                let file =
+                    |log: &RefCell<Option<EventLog>>| log.borrow().as_ref().map(|log| log.of().clone());
                 if file(self.voice.log) != plan.app.debug_log {
                     // What is queued for the old file is still written.
                     let _ = self.voice.log.replace(event_log(&plan, &self.events));
@@ -230,7 +226,9 @@ impl Running<'_> {
                 self.control.recycle(cause, plan.app);
             }
             Outcome::Refused(why) => {
-                let text = format!("The configuration was read again and is not accepted; what held goes on to hold: {why}");
+                let text = format!(
+                    "The configuration was read again and is not accepted; what held goes on to hold: {why}"
+                );
                 printer.line(NOT_RELOADED, Level::Error, text);
             }
             Outcome::Ignored => {

@@ -160,7 +160,7 @@ pub enum Refusal {
     TargetAuthority,
     /// A path that climbs above the root with `..`.
     PathAboveRoot,
-    /// A path with an escaped control character, which HTTP.sys refuses as well.
+    /// A path with an escaped control character.
     PathControl,
     /// A request line without a version, as in HTTP/0.9.
     NoVersion,
@@ -215,7 +215,7 @@ impl Refusal {
             Self::TargetForm => "the target is neither a path nor an http or https address",
             Self::TargetAuthority => "the target's host or port is malformed",
             Self::PathAboveRoot => "the path climbs above the root",
-            Self::PathControl => "the path has a control character in it, escaped",
+            Self::PathControl => "the path has an escaped control character in it",
             Self::NoVersion => "the request line has no HTTP version",
             Self::ExtraPart => "the request line has more than three parts",
             Self::VersionMalformed => "the request line does not end with an HTTP version",

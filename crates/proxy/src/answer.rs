@@ -77,7 +77,7 @@ impl Answer {
 
     /// The exchange took longer than it may as a whole.
     pub(crate) fn overdue() -> Self {
-        Self::bad_gateway("the request took longer than a request may in all (total_timeout)")
+        Self::bad_gateway("the request took longer than a request may in all (totalTimeout)")
             .ending(End::Timeout)
     }
 

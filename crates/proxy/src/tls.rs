@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use config::{Code, Diagnostic, Place, Severity, TlsPlan};
+use config::{Code, Diagnostic, Place, Severity, SslFlags, TlsPlan};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -14,7 +14,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// TLS as this server speaks it: 1.2 and 1.3, one certificate, HTTP/1.1 inside (ALPN).
 #[derive(Debug, Clone)]
-pub struct Tls(pub(crate) Arc<ServerConfig>);
+pub struct Tls {
+    plain: Arc<ServerConfig>,
+    /// The same, and clients are asked for a certificate; none where nobody could have signed one.
+    asking: Option<Arc<ServerConfig>>,
+}
 
 impl Tls {
     /// Reads certificate and key, and sees that they belong together.
@@ -23,22 +27,39 @@ impl Tls {
     /// What the operator has to mend.
     pub fn prepare(plan: &TlsPlan) -> Result<Self, Diagnostic> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let certified = certified(plan, &provider)?;
-        let verifier = client_verifier(plan, &provider)?;
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-            .expect("the provider has suites for both")
-            .with_client_cert_verifier(verifier)
-            // The place of a resolver that looks at the name which the client asks for (SNI).
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Sessions are resumed by tickets that the client keeps: every thread can open them, and none of them
-        // holds anything for a client that is gone.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = aws_lc_rs::Ticketer::new()
-            .map_err(|error| unusable("--tls-key", format!("no key for session tickets: {error}")))?;
-        Ok(Self(Arc::new(config)))
+        let certified = Arc::new(SingleCertAndKey::from(certified(plan, &provider)?));
+        let asking = match client_verifier(plan, &provider)? {
+            Some(verifier) => Some(config(&provider, &certified, verifier)?),
+            None => None,
+        };
+        Ok(Self { plain: config(&provider, &certified, WebPkiClientVerifier::no_client_auth())?, asking })
     }
+
+    /// For a connection that begins now: clients are asked for a certificate where the site wants to see one.
+    pub(crate) fn config(&self, flags: SslFlags) -> &Arc<ServerConfig> {
+        self.asking.as_ref().filter(|_| flags.negotiate_cert).unwrap_or(&self.plain)
+    }
+}
+
+fn config(
+    provider: &Arc<CryptoProvider>,
+    certified: &Arc<SingleCertAndKey>,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, Diagnostic> {
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+        .expect("the provider has suites for both")
+        .with_client_cert_verifier(verifier)
+        // The place of a resolver that looks at the name which the client asks for (SNI).
+        .with_cert_resolver(Arc::<SingleCertAndKey>::clone(certified));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Sessions are resumed by tickets that the client keeps: every thread can open them, and none of them holds
+    // anything for a client that is gone. Each config has a key of its own: a session in which no certificate was
+    // asked for does not become one in which none was shown.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = aws_lc_rs::Ticketer::new()
+        .map_err(|error| unusable("--tls-key", format!("no key for session tickets: {error}")))?;
+    Ok(Arc::new(config))
 }
 
 fn certified(plan: &TlsPlan, provider: &CryptoProvider) -> Result<CertifiedKey, Diagnostic> {
@@ -60,13 +81,13 @@ fn certified(plan: &TlsPlan, provider: &CryptoProvider) -> Result<CertifiedKey, 
     Ok(CertifiedKey::new(chain, signing))
 }
 
-/// Clients are asked for a certificate where there is somebody to have signed it. None is refused for having none: that
-/// is said as HTTP (403.7), so that people see a page; a wrong one ends the handshake.
+/// Nobody is refused here for showing no certificate: that is said as HTTP (403.7), so that people see a page. One that
+/// is not good ends the handshake.
 fn client_verifier(
     plan: &TlsPlan,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Diagnostic> {
-    let Some(file) = &plan.client_ca else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, Diagnostic> {
+    let Some(file) = &plan.client_ca else { return Ok(None) };
     let unusable = |why: String| unusable("--tls-client-ca", format!("{} {why}", file.path.display()));
     let mut authorities = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(&file.text) {
@@ -76,10 +97,9 @@ fn client_verifier(
     if authorities.is_empty() {
         return Err(unusable("holds no certificate".to_owned()));
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider))
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| unusable(format!("cannot be used: {error}")))
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider));
+    let verifier = verifier.allow_unauthenticated().build();
+    Ok(Some(verifier.map_err(|error| unusable(format!("cannot be used: {error}")))?))
 }
 
 fn matches(certificate: &CertificateDer<'static>, key: &Arc<dyn SigningKey>) -> Result<(), Error> {

@@ -168,6 +168,7 @@ fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
     let reason = match stage {
         "execve" => format!("The program '{path}' could not be executed: {error}"),
         "chdir" => format!("The app's folder '{path}' could not be entered: {error}"),
+        "network" => format!("No private network could be made for the app: {error}"),
         _ if path.is_empty() => format!("No process could be made (at {stage}): {error}"),
         _ => format!("No process could be made (at {stage}, '{path}'): {error}"),
     };
@@ -186,6 +187,10 @@ fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
         ),
         ("execve", libc::ETXTBSY) => Some("The file is still being written: wait for the copy to end."),
         ("execve", libc::E2BIG) => Some("Arguments and environment together are too large for the system."),
+        ("network", libc::EPERM) => Some(
+            "Only root may make networks (CAP_SYS_ADMIN): run Falconer as root, in a container with that capability, or \
+             without --private-network.",
+        ),
         ("chdir", libc::ENOENT | libc::EACCES | libc::ENOTDIR) => Some(
             "The folder must exist, and the app's user must be allowed to enter it and every folder above it.",
         ),
@@ -406,6 +411,13 @@ mod tests {
             FailedAttempt { cause, port: 1, evidence: Evidence::default() }.explain(Duration::from_secs(9));
         assert!(told.reason.contains("127.0.0.1:5000"), "{}", told.reason);
         assert!(told.hint.expect("a hint").contains("app.Run(url)"));
+    }
+
+    #[test]
+    fn a_network_that_nobody_lets_us_make_is_told_with_what_to_do() {
+        let told = spawn_failed("network", libc::EPERM, "");
+        assert!(told.reason.contains("private network"), "{}", told.reason);
+        assert!(told.hint.expect("a hint").contains("--private-network"));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! One task on the control runtime per app. Nothing is decided here: each event is one [`App::step`], then the
 //! new face is published, then the effects are performed in their order.
 
+mod launcher;
+mod looks;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -23,11 +26,14 @@ use crate::gate::Gate;
 use crate::lease::{AppHandle, Publisher};
 use crate::messages::{AppEvent, ToProxy, ToSupervisor};
 use crate::process::environ::{self, Computed};
+use crate::process::liveness::Liveness;
 use crate::process::ownership::KeptListeners;
-use crate::process::{self, Exit, Launch, ProcessEvent, ProcessHandle, Spawner, port};
+use crate::process::{self, Exit, Launch, ProcessEvent, Spawner, port};
 use crate::report::Settings;
 use crate::triggers::{Listeners, Triggers};
 use crate::worker::Worker;
+
+use self::launcher::{Handle, Launcher};
 
 /// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
 /// answered with what went wrong (502.5) and not with the end of patience (503).
@@ -135,6 +141,8 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
         ended,
         gate_empty: requests,
         process,
+        commands: commands.clone(),
+        looks: 0,
     };
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -152,6 +160,10 @@ struct Runner {
     ended: watch::Sender<bool>,
     gate_empty: UnboundedSender<ToSupervisor>,
     process: UnboundedSender<(WorkerId, ProcessEvent)>,
+    /// To itself, from what takes a while.
+    commands: UnboundedSender<Command>,
+    /// Seconds in which something served.
+    looks: u32,
 }
 
 #[derive(Debug)]
@@ -170,6 +182,8 @@ struct Process {
     port: u16,
     /// The app's own TMPDIR.
     temporary: Option<PathBuf>,
+    /// Whether it takes connections, once it listens.
+    liveness: Option<Liveness>,
 }
 
 impl Inboxes {
@@ -228,12 +242,6 @@ impl Runner {
         let settings = || Box::new(Settings::of(&self.setup.plan, self.setup.drain_timeout));
         let settings = changed.then(settings);
         self.step(Event::Recycle { cause, settings });
-    }
-
-    fn look(&mut self) {
-        if self.app.workers().iter().any(|worker| worker.serving().is_some()) {
-            self.step(Event::Look);
-        }
     }
 
     /// One event and all that follows from it at once.
@@ -315,7 +323,7 @@ impl Runner {
         let temporary =
             launch.environment.iter().find(|(name, _)| name == "TMPDIR").map(|(_, value)| value.into());
         let handle = self.launcher.launch(launch, self.process.clone());
-        self.processes.insert(worker, Process { handle, token, port, temporary });
+        self.processes.insert(worker, Process { handle, token, port, temporary, liveness: None });
         WorkerEvent::Launched { port }
     }
 
@@ -334,11 +342,12 @@ impl Runner {
             startup_time_limit: plan.startup_time_limit,
             stdout_log: plan.stdout_log.clone(),
             console_redirection: plan.console_redirection,
+            private_network: plan.private_network,
         }
     }
 
     /// Adds to what happened what the state machine needs to judge it.
-    fn translate(&self, worker: WorkerId, event: ProcessEvent) -> WorkerEvent {
+    fn translate(&mut self, worker: WorkerId, event: ProcessEvent) -> WorkerEvent {
         match event {
             ProcessEvent::Started { pid } => WorkerEvent::Started { pid },
             ProcessEvent::SpawnFailed { stage, errno, path } => {
@@ -347,9 +356,11 @@ impl Runner {
             ProcessEvent::LogFile { path, error } => {
                 WorkerEvent::LogFileFailed { path: path.display().to_string(), error }
             }
-            ProcessEvent::Listening { address, owner, listeners } => match self.processes.get(&worker) {
+            ProcessEvent::Listening { address, owner, listeners } => match self.processes.get_mut(&worker) {
                 Some(process) => {
-                    let serving = self.serving(worker, process, (address, owner, listeners));
+                    process.liveness = Some(Liveness::new(address, owner, listeners.clone()));
+                    let token = process.token.clone();
+                    let serving = self.serving(worker, token, (address, owner, listeners));
                     WorkerEvent::Listening { serving: Arc::new(serving) }
                 }
                 None => WorkerEvent::Gone { evidence: Evidence::default() },
@@ -379,14 +390,14 @@ impl Runner {
     fn serving(
         &self,
         id: WorkerId,
-        process: &Process,
+        token: PairingToken,
         (address, owner, listeners): (SocketAddr, u32, KeptListeners),
     ) -> ServingWorker {
         ServingWorker {
             id,
             pid: owner,
             address: Address::Tcp(address),
-            token: process.token.clone(),
+            token,
             listeners,
             killed: AtomicBool::new(false),
             gates: Gate::set(id, self.setup.threads, &self.gate_empty),
@@ -413,58 +424,6 @@ fn is_held(port: u16) -> bool {
         [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
     let in_use = |error: std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
     loopbacks.into_iter().any(|address| TcpListener::bind(address).is_err_and(in_use))
-}
-
-/// Where processes come from.
-#[derive(Debug)]
-enum Launcher {
-    Spawner(Spawner),
-    #[cfg(test)]
-    Script(tests::Script),
-}
-
-/// One process.
-#[derive(Debug)]
-enum Handle {
-    Process(ProcessHandle),
-    #[cfg(test)]
-    Script(tests::ScriptHandle),
-}
-
-impl Launcher {
-    fn launch(&self, launch: Launch, events: UnboundedSender<(WorkerId, ProcessEvent)>) -> Handle {
-        match self {
-            Self::Spawner(spawner) => Handle::Process(spawner.launch(launch, events)),
-            #[cfg(test)]
-            Self::Script(script) => Handle::Script(script.launch(launch, events)),
-        }
-    }
-}
-
-impl Handle {
-    fn terminate(&self) {
-        match self {
-            Self::Process(process) => process.terminate(),
-            #[cfg(test)]
-            Self::Script(script) => script.tell(tests::Done::Terminate),
-        }
-    }
-
-    fn kill(&self) {
-        match self {
-            Self::Process(process) => process.kill(),
-            #[cfg(test)]
-            Self::Script(script) => script.tell(tests::Done::Kill),
-        }
-    }
-
-    fn output(&self) -> String {
-        match self {
-            Self::Process(process) => process.output(),
-            #[cfg(test)]
-            Self::Script(script) => script.output(),
-        }
-    }
 }
 
 #[cfg(test)]

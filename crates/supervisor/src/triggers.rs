@@ -18,8 +18,7 @@ use crate::event::Event;
 use crate::process::disk::{Changed, Disk};
 use crate::process::ears::{Ears, Noise};
 use crate::process::offline::Sight;
-use crate::runner::Change;
-use crate::runner::Command;
+use crate::runner::{Change, Command};
 
 /// How often to look while the page is there, and where changes are not heard of. IIS looks no more often either.
 const LOOK: Duration = Duration::from_millis(200);

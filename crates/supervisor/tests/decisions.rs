@@ -76,7 +76,7 @@ impl Case {
     }
 
     fn suspect(&mut self, id: u64) -> Vec<Effect> {
-        self.step(Event::Suspect(WorkerId(id), Suspicion::NoListener))
+        self.step(Event::Suspect(WorkerId(id), Suspicion::Stranger))
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "nothing is copied, since no file is locked here: a deployment replaces them while the app \
              runs, and a touched web.config starts the new ones beside the old",
         ),
-        proven_by: &[],
+        proven_by: &["parity::the files of a running app can be replaced"],
     },
     Entry {
         number: 73,
@@ -97,7 +97,11 @@ pub(super) const ENTRIES: &[Entry] = &[
              OutOfProcessToInProcessHostingModelSwitchWorks, ConfigurationTouchedStress",
         behaviour: "As 11 to 13.",
         verdict: Different("as 12"),
-        proven_by: &[],
+        proven_by: &[
+            "parity::a touched web.config means a new process",
+            "parity::hostingModel changed to inprocess goes on serving",
+            "parity::web.config touched a hundred times under load",
+        ],
     },
     Entry {
         number: 81,
@@ -118,7 +122,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationPreloadStartsApp, ApplicationInitializationPageIsRequested",
         behaviour: "As 46 and 47.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::preload starts the app without a request"],
     },
     Entry {
         number: 83,

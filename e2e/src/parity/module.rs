@@ -92,7 +92,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RecycleApplicationAfterWebConfigUpdated",
         behaviour: "A touched web.config of the app or of its parent means another process.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a touched web.config means a new process"],
     },
     Entry {
         number: 94,
@@ -103,7 +103,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "rules of `rewrite` are not honoured yet, which a warning at every start says with the place of \
              each; the rest does not depend on how a request came",
         ),
-        proven_by: &[],
+        proven_by: &["parity::rewrite rules are told as not honoured, and do not stand in the way"],
     },
     Entry {
         number: 95,
@@ -138,7 +138,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "rules of `rewrite` are not honoured yet, which a warning at every start says with the place of \
              each; the rest does not depend on how a request came",
         ),
-        proven_by: &["parity::offline and back, twice"],
+        proven_by: &[
+            "parity::rewrite rules are told as not honoured, and do not stand in the way",
+            "parity::offline and back, twice",
+        ],
     },
     Entry {
         number: 98,
@@ -169,7 +172,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "a process is started when the others are busy, and the least busy one is asked, so that a \
              quiet app has fewer; never more than so many",
         ),
-        proven_by: &[],
+        proven_by: &["parity::processesPerApplication: so many processes under load, and one again"],
     },
     Entry {
         number: 101,
@@ -250,7 +253,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "An open WebSocket is closed by the server when web.config changes, and the next one \
              works.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a WebSocket is closed when web.config changes, and the next one opens"],
     },
     Entry {
         number: 115,
@@ -270,6 +273,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "V21_StressTest",
         behaviour: "Mixed load with recycles, app_offline.htm and kills: the server goes on.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::mixed load, recycles, app_offline.htm and kills"],
     },
 ];

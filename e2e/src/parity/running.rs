@@ -165,7 +165,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationPreloadStartsApp",
         behaviour: "With preload the app is started without a request.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::preload starts the app without a request"],
     },
     Entry {
         number: 47,
@@ -235,7 +235,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the server does not start and says where the mistake is; a mistake that is made while the app \
              runs leaves the old app running, and is told",
         ),
-        proven_by: &["parity::mistakes in web.config are told before anything listens"],
+        proven_by: &[
+            "parity::mistakes in web.config are told before anything listens",
+            "parity::a broken edit of web.config keeps the old app",
+        ],
     },
     Entry {
         number: 54,

@@ -107,7 +107,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ConfigurationChangeForcesChildProcessRestart",
         behaviour: "A touched web.config means a new process.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::a touched web.config means a new process"],
     },
     Entry {
         number: 12,
@@ -118,7 +118,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "it goes on in a new process of its own, on Kestrel, whose `Server` header it has; there is no \
              worker process to move into",
         ),
-        proven_by: &[],
+        proven_by: &["parity::hostingModel changed to inprocess goes on serving"],
     },
     Entry {
         number: 13,
@@ -126,7 +126,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ConfigurationTouchedStress_OutOfProcess",
         behaviour: "A hundred touches of web.config under load: only 200 and 503, no broken connection.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::web.config touched a hundred times under load"],
     },
     Entry {
         number: 14,
@@ -146,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "EnvironmentVariableForLauncherPathIsPreferred",
         behaviour: "`ANCM_LAUNCHER_PATH` of the server beats `processPath`.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::ANCM_LAUNCHER_PATH beats processPath"],
     },
     Entry {
         number: 16,
@@ -154,7 +154,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "EnvironmentVariableForLauncherArgsIsPreferred",
         behaviour: "`ANCM_LAUNCHER_ARGS` of the server beats `arguments`.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::ANCM_LAUNCHER_ARGS beats arguments"],
     },
     Entry {
         number: 17,

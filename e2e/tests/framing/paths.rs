@@ -1,6 +1,7 @@
 //! Targets: what is refused, what goes on unchanged, what the path base decides.
 
-use e2e::{Outcome, Puppet, Suite, ensure, serve};
+use e2e::server::serve_folder;
+use e2e::{Context as _, Folder, Need, Options, Outcome, Puppet, Suite, ensure, serve};
 
 use super::{BAD, Expect, Row, row};
 
@@ -10,7 +11,6 @@ pub(super) fn rows() -> Vec<Row> {
         ("fragment", b"/a#b"),
         ("raw byte beyond ASCII", b"/a\xc3\xa9"),
         ("raw DEL", b"/a\x7f"),
-        ("raw control byte", b"/a\x01"),
         ("no slash", b"a"),
         ("ftp", b"ftp://a/x"),
         ("asterisk with GET", b"*"),
@@ -22,6 +22,14 @@ pub(super) fn rows() -> Vec<Row> {
             row(format!("target {name}"), bytes, BAD)
         })
         .collect();
+    rows.extend((0..0x20).chain([0x7F]).filter(|byte| *byte != b'\n').map(|byte| {
+        let bytes = [b"GET /a", &[byte][..], b"b HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        row(format!("target raw control byte {byte:#04x}"), bytes, BAD)
+    }));
+    rows.extend((0..0x20).chain([0x7F]).map(|byte: u8| {
+        let bytes = format!("GET /a/%{byte:02X}b HTTP/1.1\r\nHost: a\r\n\r\n");
+        row(format!("target escaped control byte {byte:#04x}"), bytes, BAD)
+    }));
     rows.push(row("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", Expect::Refused(&[405])));
     rows.push(row(
         "CONNECT to a path",
@@ -71,6 +79,13 @@ pub(super) fn add(suite: Suite) -> Suite {
         .test("paths below a base", || {
             serve(&Puppet::new(), &["--path-base", "/base"], |server, _| below(server))
         })
+        .test("paths as docs/paths.md says, any app", || documented("Any app", "/"))
+        .test("paths as docs/paths.md says, below a base", || documented("An app at `/Sub/App`", "/Sub/App"))
+        .needing(
+            "a .NET app sees the path that was sent, and the base as the client wrote it",
+            &[Need::Dotnet],
+            dotnet,
+        )
         .test("absolute form wins over Host", absolute)
         .test("HTTP/1.0 without Host gets our address", without_host)
         .test("a path never climbs above the root", || {
@@ -102,6 +117,70 @@ fn below(server: &e2e::Server) -> Outcome {
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
+}
+
+const DOCUMENT: &str = include_str!("../../../docs/paths.md");
+
+/// What stands in one cell: a path in backticks, or a status.
+fn cell(text: &str) -> &str {
+    text.trim().trim_matches('`')
+}
+
+/// Asks for every row of one table of the document.
+fn documented(section: &str, base: &'static str) -> Outcome {
+    let Some(section) = DOCUMENT.split("\n## ").find_map(|part| part.strip_prefix(section)) else {
+        e2e::fail!("no section {section:?}")
+    };
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| `/"))
+        .map(|line| line.split('|').skip(1).map(cell).collect())
+        .collect();
+    ensure!(rows.len() >= 30, "only {} rows", rows.len());
+    serve(&Puppet::new(), &["--path-base", base], |server, _| {
+        let mut wrong = Vec::new();
+        for row in &rows {
+            let [target, iis, wanted, why, _] = row[..] else { e2e::fail!("not a row: {row:?}") };
+            let mut client = server.client()?;
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))?;
+            let response = client.response()?;
+            let came = match response.status {
+                200 => response.value("target").unwrap_or_default(),
+                status => status.to_string(),
+            };
+            if came != wanted {
+                wrong.push(format!("{target} came to {came}, not {wanted}"));
+            }
+            if why.starts_with("as IIS") != (iis == wanted) {
+                wrong.push(format!("{target}: {why:?} cannot be, with {iis} there and {wanted} here"));
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    })
+}
+
+/// Each printable character escaped, as the tests of IIS ask: decoded, but for the slash.
+fn dotnet() -> Outcome {
+    let folder = Folder::app("probe")?;
+    let options = Options::new(folder.path()).dotnet()?.arg("--path-base").arg("/Sub/App");
+    serve_folder(&folder, &options, |server, _| {
+        let mut client = server.client()?;
+        let mut report = |target: &str| -> Outcome<serde_json::Value> {
+            let response = client.get(target)?;
+            serde_json::from_slice(&response.body).context(response.describe())
+        };
+        for byte in b' '..=b'~' {
+            let target = format!("/SUb/APp/probe/x%{byte:02X}y");
+            let seen = report(&target)?;
+            let path = if byte == b'/' { "x%2Fy".to_owned() } else { format!("x{}y", char::from(byte)) };
+            ensure!(seen["path"] == format!("/probe/{path}"), "{target}: {seen}");
+            ensure!(seen["pathBase"] == "/SUb/APp" && seen["rawTarget"] == target, "{target}: {seen}");
+        }
+        let seen = report("/sub/ball/../app/probe//a/b//c")?;
+        ensure!(seen["path"] == "/probe//a/b//c" && seen["pathBase"] == "/sub/app", "{seen}");
+        Ok(())
+    })
 }
 
 fn absolute() -> Outcome {

@@ -13,7 +13,7 @@ use e2e::{Context as _, Options, Outcome, Puppet, Record, Server, process, wait_
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 /// Signed the one below; its own key is gone.
 pub(super) const AUTHORITY: &str = include_str!("../data/authority.crt");
@@ -83,6 +83,28 @@ pub(super) enum Ending {
     Cut,
 }
 
+/// Of a client that shows this certificate, with its key, when it is asked for one.
+pub(super) fn config(
+    versions: &[&'static SupportedProtocolVersion],
+    identity: Option<(&str, &str)>,
+) -> Outcome<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(AUTHORITY.as_bytes())?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => config.with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(key.as_bytes())?,
+        )?,
+    };
+    // As browsers do: both, the better one first.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 impl Secure {
     pub(super) fn connect(address: SocketAddr) -> Outcome<Self> {
         Self::connect_with(address, VERSIONS)
@@ -92,15 +114,12 @@ impl Secure {
         address: SocketAddr,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Outcome<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(AUTHORITY.as_bytes())?)?;
-        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(versions)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        // As browsers do: both, the better one first.
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let mut session = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
+        Self::connect_as(address, config(versions, None)?)
+    }
+
+    /// The same configuration resumes sessions of earlier connections.
+    pub(super) fn connect_as(address: SocketAddr, config: Arc<ClientConfig>) -> Outcome<Self> {
+        let mut session = ClientConnection::new(config, ServerName::try_from("localhost")?)?;
         let mut socket = TcpStream::connect_timeout(&address, seconds(5)).context("connect")?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(seconds(20)))?;

@@ -31,7 +31,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         .test("an app that listens elsewhere is found and named", elsewhere)
         .test("what the app said before it failed is told", last_words)
         .test("a slow start makes requests wait", slow)
-        .test("an app that crashes again and again is started twice a second at most", rate)
+        .test("an app that is killed more often than rapidFailsPerMinute allows is left alone", rate)
         .test("an app on ::1, on every address, and behind two forks is served", places)
         .test("a launcher that leaves is no crash", launcher)
 }
@@ -119,19 +119,34 @@ fn slow() -> Outcome {
     })
 }
 
+/// `rapidFailsPerMinute` counts the ends of processes that answered; the next start is refused until the minute is over.
 fn rate() -> Outcome {
-    serve(&Puppet::new(), &[], |server, record| {
-        let start = now();
-        while start.elapsed() < seconds(4) {
+    let puppet = Puppet::new().attribute("rapidFailsPerMinute", "5");
+    serve(&puppet, &[], |server, record| {
+        let mut refused = None;
+        for _ in 0..100 {
             let response = server.get("/x")?;
-            if let (200, Some(pid)) = (response.status, response.pid()) {
-                // It may have been killed a moment ago, with its answer still on the way.
-                let _ = process::signal(pid, Signal::KILL);
+            match (response.status, response.pid()) {
+                (200, Some(pid)) => {
+                    // It may have been killed a moment ago, with its answer still on the way.
+                    let _ = process::signal(pid, Signal::KILL);
+                    wait_for("its end", seconds(5), || process::living(pid).is_none().then_some(()))?;
+                }
+                _ if response.field("Retry-After").is_some() => {
+                    refused = Some(response);
+                    break;
+                }
+                _ => ensure!(response.status == 502, "{}", response.describe()),
             }
         }
+        let refused = refused.context("no start was refused")?;
+        ensure!(refused.status == 502 && refused.text().contains("502.5"), "{}", refused.describe());
         let starts = record.starts().len();
-        ensure!((4..=10).contains(&starts), "{starts} starts in 4 s");
-        Ok(())
+        ensure!((6..=7).contains(&starts), "{starts} starts");
+        server.wait_output(
+            "[1003] Application '/': Maximum rapid fail count per minute of '5' exceeded",
+            seconds(2),
+        )
     })
 }
 

@@ -18,15 +18,19 @@ pub(super) fn served(
     test: impl FnOnce(&mut Site, SocketAddr) -> Outcome,
 ) -> Outcome {
     let (folder, files) = (hosting.folder()?, files(tls::CERTIFICATE, tls::KEY)?);
-    let mut options = Options::new(folder.path()).dotnet()?.listen("127.0.0.1:0");
-    for (option, file) in [("--tls-cert", "site.crt"), ("--tls-key", "site.key")] {
-        options = options.arg(option).arg(&process::text(&files.path().join(file)));
-    }
-    let options = listen.iter().fold(options, |options, address| options.listen(address));
+    let options = with_files(&folder, listen, &files)?;
     Site::start(folder, &options)?.test(|site| {
         let address = address(&site.server)?;
         test(site, address)
     })
+}
+
+fn with_files(folder: &Folder, listen: &[&str], files: &Folder) -> Outcome<Options> {
+    let mut options = Options::new(folder.path()).dotnet()?.listen("127.0.0.1:0");
+    for (option, file) in [("--tls-cert", "site.crt"), ("--tls-key", "site.key")] {
+        options = options.arg(option).arg(&process::text(&files.path().join(file)));
+    }
+    Ok(listen.iter().fold(options, |options, address| options.listen(address)))
 }
 
 const ONE: &[&str] = &["https://127.0.0.1:0"];

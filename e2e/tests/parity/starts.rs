@@ -12,6 +12,8 @@ pub(super) const TRIALS: &[Trial] = &[
     ("a killed app is another process at the next request", killed),
     ("a killed server takes its app along", server_killed),
     ("disableStartUpErrorPage makes it 502.3", no_page),
+    ("ANCM_LAUNCHER_PATH beats processPath", launcher_path),
+    ("ANCM_LAUNCHER_ARGS beats arguments", launcher_arguments),
 ];
 
 /// `{folder}` and `{dotnet}` stand for the two places, in either kind of slashes.
@@ -175,4 +177,22 @@ fn no_page() -> Outcome {
         })?;
     }
     Ok(())
+}
+
+fn launcher_path() -> Outcome {
+    let dotnet = process::text(&e2e::parity::site::dotnet()?);
+    Hosting::new()
+        .attribute("processPath", "nonexistent")
+        .serve_with(|options| options.variable("ANCM_LAUNCHER_PATH", &dotnet), |site| site.pid().map(drop))
+}
+
+fn launcher_arguments() -> Outcome {
+    Hosting::new().attribute("arguments", "nonexistent").serve_with(
+        |options| options.variable("ANCM_LAUNCHER_ARGS", ".\\parity.dll told"),
+        |site| {
+            let arguments = site.text("/Arguments")?;
+            ensure!(arguments == "told", "{arguments}");
+            Ok(())
+        },
+    )
 }

@@ -20,6 +20,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         ("an event under way arrives whole before its stream ends", under_way),
         ("an event stream without chunks ends by closing", without_chunks),
         ("an event stream that has sent no event yet ends too", silent),
+        ("an event stream ends when its app is replaced, and comes back to the next one", recycled),
         ("what is no event stream, or was not asked for as one, goes on", others),
     ];
     let suite = tests.iter().fold(suite, |suite, (name, test)| {
@@ -109,6 +110,24 @@ fn silent(folder: &Folder, server: &Server, record: &Record) -> Outcome {
     record.wait_count("hanging", 1, seconds(5))?;
     take_offline(folder)?;
     ensure!(next(&mut client).context("no end")?.is_empty(), "an event");
+    Ok(())
+}
+
+fn recycled(folder: &Folder, server: &Server, record: &Record) -> Outcome {
+    let orders = format!("{};sse:2:1;hang", raw(CHUNKED));
+    let mut client = open(server, ASKS, &orders)?;
+    client.final_head()?;
+    record.wait_count("hanging", 1, seconds(5))?;
+    folder.replace("web.config", "</configuration>", "</configuration>\n")?;
+    for number in 1..=2 {
+        ensure!(next(&mut client)? == format!("id: {number}\ndata: {number}\n\n"), "event {number}");
+    }
+    let end = client.chunk(now() + seconds(10)).context("no end")?;
+    ensure!(end.is_empty(), "more than two events: {end:?}");
+    client.send(format!("GET /again HTTP/1.1\r\nHost: a\r\n{ASKS}X-Puppet: {orders}\r\n\r\n"))?;
+    client.final_head().context("no second stream")?;
+    let pids: Vec<u32> = record.requests().iter().map(|request| request.pid).collect();
+    ensure!(matches!(pids[..], [one, other] if one != other), "{pids:?}");
     Ok(())
 }
 

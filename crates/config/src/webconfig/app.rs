@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use super::collect::Sections;
 use super::handlers::Mapped;
-use super::schema::{self, Honoured};
+use super::schema;
+use super::settings::{self, Settings};
 use super::xml::Element;
-use super::{Sections, refuse_unknown, strict};
+use super::{refuse_unknown, strict};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::plan::Handler;
@@ -31,9 +33,16 @@ pub(crate) struct AppSection {
     pub(crate) disable_start_up_error_page: Option<Spanned<bool>>,
     /// Name and value, as written, in the order of the file.
     pub(crate) environment: Vec<(Spanned<String>, String)>,
-    /// handlerSettings that have a meaning here.
-    pub(crate) console_redirection: Option<Spanned<bool>>,
-    pub(crate) forward_response_connection_header: Option<Spanned<bool>>,
+    /// Where `hostingModel="inprocess"` stands.
+    pub(crate) inprocess: Option<Place>,
+    pub(crate) settings: Settings,
+}
+
+impl AppSection {
+    /// Where the time of a request to the app was said, or what implies it.
+    pub(crate) fn request_timeout_place(&self) -> Option<&Place> {
+        self.request_timeout.as_ref().map(|timeout| &timeout.place).or(self.inprocess.as_ref())
+    }
 }
 
 /// The section that the mapped handler reads; without a mapping, the one that is there.
@@ -84,10 +93,13 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
     let mut section = Reader { elements, report };
     // HttpPlatformHandler: up to 30 days in whole minutes; the ASP.NET Core Module: up to 360 hours.
     let (most, step) = if handler == Handler::HttpPlatform { (2_592_000, 60) } else { (1_296_000, 1) };
-    match handler {
+    let inprocess = match handler {
         Handler::AspNetCore => section.hosting_model(),
-        Handler::HttpPlatform => section.startup_retry_count(),
-    }
+        Handler::HttpPlatform => {
+            section.startup_retry_count();
+            None
+        }
+    };
     section.boolean("forwardWindowsAuthToken");
     let settings = section.settings();
     let place = elements.last().map_or_else(|| Place::whole("web.config"), |element| element.place());
@@ -98,15 +110,15 @@ fn read(handler: Handler, elements: &[Element], report: &mut Report) -> AppSecti
         arguments: section.text("arguments"),
         startup_time_limit: section.number("startupTimeLimit", (0, 3600), "the value is in seconds"),
         shutdown_time_limit: section.number("shutdownTimeLimit", (0, 600), "the value is in seconds"),
-        rapid_fails_per_minute: section.rapid_fails(),
-        processes_per_application: section.processes(),
+        rapid_fails_per_minute: section.number("rapidFailsPerMinute", (0, 100), "10 is the default"),
+        processes_per_application: section.number("processesPerApplication", (1, 100), "1 is the default"),
         request_timeout: section.time_span("requestTimeout", most, step),
         stdout_log_enabled: section.boolean("stdoutLogEnabled"),
         stdout_log_file: section.text("stdoutLogFile").filter(|file| !file.value.trim().is_empty()),
         disable_start_up_error_page: section.boolean("disableStartUpErrorPage"),
         environment: section.environment(),
-        console_redirection: settings.console_redirection,
-        forward_response_connection_header: settings.forward_connection,
+        inprocess,
+        settings,
     }
 }
 
@@ -143,18 +155,6 @@ fn refuse_in_recycle(element: Element, report: &mut Report) {
     for child in element.children().filter(|child| !matches!(child.name(), "file" | "clear" | "remove")) {
         refuse_unknown("element", child.name(), &child.place(), &["file", "clear"], report);
     }
-}
-
-#[derive(Debug, Default)]
-struct Settings {
-    console_redirection: Option<Spanned<bool>>,
-    forward_connection: Option<Spanned<bool>>,
-}
-
-/// A setting of the module that would change something and does not here.
-fn idle_setting(name: &str) -> Option<&'static str> {
-    let known = schema::HANDLER_SETTINGS.iter().find(|known| name.eq_ignore_ascii_case(known.path))?;
-    (known.honoured == Honoured::No).then_some(known.path)
 }
 
 struct Reader<'r, 'a, 'i> {
@@ -199,34 +199,6 @@ impl Reader<'_, '_, '_> {
         self.checked(name, hint, |text| value::time_span(text, most, step))
     }
 
-    fn rapid_fails(&mut self) -> Option<Spanned<u64>> {
-        let limit = self.number("rapidFailsPerMinute", (0, 100), "10 is the default");
-        self.not_honoured(
-            limit,
-            "rapidFailsPerMinute",
-            "a crashed app is started again at most twice a second",
-        )
-    }
-
-    fn processes(&mut self) -> Option<Spanned<u64>> {
-        let count = self.number("processesPerApplication", (1, 100), "1 is the default");
-        let several = count.as_ref().is_some_and(|count| count.value > 1);
-        if several {
-            self.not_honoured(count, "processesPerApplication", "one process serves the app")
-        } else {
-            count
-        }
-    }
-
-    /// In the Plan already, and said to be without effect.
-    fn not_honoured(&mut self, value: Option<Spanned<u64>>, name: &str, hint: &str) -> Option<Spanned<u64>> {
-        if let Some(value) = &value {
-            let message = format!("{name} is not honoured by this version");
-            self.report.warning(Code::NotHonoured, &value.place, message).hint(hint);
-        }
-        value
-    }
-
     fn startup_retry_count(&mut self) {
         if let Some(count) = self.number("startupRetryCount", (0, 100), "10 is the default") {
             let message = "startupRetryCount is not honoured by this version".to_owned();
@@ -235,18 +207,27 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn hosting_model(&mut self) {
-        let Some(model) = self.text("hostingModel") else { return };
+    /// IIS applies no requestTimeout to what it runs in its own process.
+    fn hosting_model(&mut self) -> Option<Place> {
+        let model = self.text("hostingModel")?;
         let word = model.value.trim();
         if word.eq_ignore_ascii_case("inprocess") {
             let message = "hostingModel=\"inprocess\" is run out of process".to_owned();
-            let hint = "the app runs on Kestrel in a process of its own; nothing in the app has to change";
+            let mut hint =
+                "the app runs on Kestrel in a process of its own; nothing in the app has to change"
+                    .to_owned();
+            if self.text("requestTimeout").is_none() {
+                hint.push_str("; no requestTimeout holds, as in IIS, until one is written");
+            }
             self.report.warning(Code::Inprocess, &model.place, message).hint(hint);
-        } else if !word.is_empty() && !word.eq_ignore_ascii_case("outofprocess") {
+            return Some(model.place);
+        }
+        if !word.is_empty() && !word.eq_ignore_ascii_case("outofprocess") {
             let message = format!("unknown hosting model \"{}\"", model.value);
             let hint = "write hostingModel=\"inprocess\" or hostingModel=\"outofprocess\"";
             self.report.error(Code::BadValue, &model.place, message).hint(hint);
         }
+        None
     }
 
     /// Name and value of the entries of a collection, in the order of the file; `<clear/>` forgets those
@@ -297,30 +278,9 @@ impl Reader<'_, '_, '_> {
         entries
     }
 
-    /// handlerSettings: names ignore case, the last one wins, unknown ones are ignored as in IIS.
+    /// Of the ASP.NET Core Module; the schema of HttpPlatformHandler has none.
     fn settings(&mut self) -> Settings {
-        let mut settings = Settings::default();
-        let mut idle: Vec<&str> = Vec::new();
-        let mut place = None;
-        for (name, value) in self.entries("handlerSettings", "handlerSetting") {
-            if name.value.eq_ignore_ascii_case("enableOutOfProcessConsoleRedirection") {
-                let value = !value.eq_ignore_ascii_case("false");
-                settings.console_redirection = Some(Spanned { value, place: name.place });
-            } else if name.value.eq_ignore_ascii_case("forwardResponseConnectionHeader") {
-                let value = value.eq_ignore_ascii_case("true");
-                settings.forward_connection = Some(Spanned { value, place: name.place });
-            } else if let Some(known) = idle_setting(&name.value) {
-                idle.push(known);
-                place.get_or_insert(name.place);
-            }
-        }
-        if let Some(place) = place {
-            let message =
-                format!("handlerSettings that are not honoured by this version: {}", idle.join(", "));
-            self.report
-                .warning(Code::NotHonoured, &place, message)
-                .hint("the rest of the section is honoured");
-        }
-        settings
+        let entries = self.entries("handlerSettings", "handlerSetting");
+        settings::read(entries, self.report)
     }
 }

@@ -2,7 +2,11 @@
 //! this version does with each. The readers take their lists of known names from here, and
 //! `docs/web-config.md` is written from here, so that neither can say what the other does not.
 
-use Honoured::{InPart, No, NoEffect, Translated, Yes};
+mod app;
+
+use Honoured::{InPart, No, NoEffect, Yes};
+pub use app::HANDLER_SETTINGS;
+use app::{ASP_NET_CORE, HTTP_PLATFORM};
 
 /// What becomes of a part of web.config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,148 +69,6 @@ const fn idle(path: &'static str, note: &'static str) -> SectionInfo {
 const fn not(path: &'static str, note: &'static str) -> SectionInfo {
     SectionInfo { path, honoured: No, note, parts: &[] }
 }
-
-const ASP_NET_CORE: &[PartInfo] = &[
-    part(
-        "@processPath",
-        "text, required",
-        Translated,
-        "the program; `dotnet.exe`, `.\\App.exe` and backslashes become what they mean here",
-    ),
-    part(
-        "@arguments",
-        "text, empty",
-        Translated,
-        "split by the rules of Windows; arguments that are files of the folder get their slashes and case",
-    ),
-    part(
-        "@startupTimeLimit",
-        "0 to 3600 s, 120",
-        Yes,
-        "how long one attempt to start may take until the app listens",
-    ),
-    part(
-        "@shutdownTimeLimit",
-        "0 to 600 s, 10",
-        Yes,
-        "how long a graceful stop may take before the app is killed",
-    ),
-    part("@rapidFailsPerMinute", "0 to 100, 10", No, "a crashed app is started again at most twice a second"),
-    part(
-        "@requestTimeout",
-        "00:00:00 to 360:00:00, 00:02:00",
-        Yes,
-        "each wait for the app; 00:00:00 is none",
-    ),
-    part("@stdoutLogEnabled", "true or false, false", Yes, "stdout and stderr go to a file too"),
-    part(
-        "@stdoutLogFile",
-        "text, .\\aspnetcore-stdout",
-        Translated,
-        "the start of that file's name; a path of another machine becomes the app's folder",
-    ),
-    part("@processesPerApplication", "1 to 100, 1", No, "one process serves the app"),
-    part("@forwardWindowsAuthToken", "true or false, true", NoEffect, "there is no Windows token to forward"),
-    part(
-        "@disableStartUpErrorPage",
-        "true or false, false",
-        Yes,
-        "a failed start answers 502.3 without the report",
-    ),
-    part(
-        "@hostingModel",
-        "inprocess or outofprocess",
-        Translated,
-        "`inprocess` is run out of process, on Kestrel",
-    ),
-    part("environmentVariables", "", Yes, "variables for the app"),
-    part(
-        "environmentVariables/environmentVariable/@name",
-        "text, required",
-        Yes,
-        "case does not count; the last one of a name wins",
-    ),
-    part(
-        "environmentVariables/environmentVariable/@value",
-        "text, required",
-        Yes,
-        "`%VAR%` is expanded from the server's environment",
-    ),
-    part("handlerSettings", "", InPart, "settings that are not listed are ignored, as in IIS"),
-    part("handlerSettings/handlerSetting/@name", "text, required", InPart, "see below"),
-    part("handlerSettings/handlerSetting/@value", "text, required", InPart, "see below"),
-    part("recycleOnFileChange", "", NoEffect, "in the schema, and read by no version of the module"),
-    part(
-        "recycleOnFileChange/file/@path",
-        "text",
-        NoEffect,
-        "in the schema, and read by no version of the module",
-    ),
-];
-
-const HTTP_PLATFORM: &[PartInfo] = &[
-    part("@processPath", "text, required", Translated, "as in `aspNetCore`"),
-    part("@arguments", "text, empty", Translated, "as in `aspNetCore`; `%HTTP_PLATFORM_PORT%` is the port"),
-    part(
-        "@startupTimeLimit",
-        "0 to 3600 s, 10",
-        Yes,
-        "how long one attempt to start may take until the program listens",
-    ),
-    part(
-        "@startupRetryCount",
-        "0 to 100, 10",
-        No,
-        "a start that fails for its port is tried once more, on another port",
-    ),
-    part(
-        "@shutdownTimeLimit",
-        "0 to 600 s, 10",
-        Yes,
-        "how long a graceful stop may take before the program is killed",
-    ),
-    part(
-        "@rapidFailsPerMinute",
-        "0 to 100, 10",
-        No,
-        "a crashed program is started again at most twice a second",
-    ),
-    part(
-        "@requestTimeout",
-        "whole minutes to 720:00:00, 00:02:00",
-        Yes,
-        "each wait for the program; 00:00:00 is none",
-    ),
-    part("@stdoutLogEnabled", "true or false, false", Yes, "stdout and stderr go to a file too"),
-    part("@stdoutLogFile", "text, httpplatform-stdout", Translated, "the start of that file's name"),
-    part("@processesPerApplication", "1 to 100, 1", No, "one process serves the app"),
-    part(
-        "@forwardWindowsAuthToken",
-        "true or false, false",
-        NoEffect,
-        "there is no Windows token to forward",
-    ),
-    part("environmentVariables", "", Yes, "variables for the program"),
-    part(
-        "environmentVariables/environmentVariable/@name",
-        "text, required",
-        Yes,
-        "case does not count; the last one of a name wins",
-    ),
-    part(
-        "environmentVariables/environmentVariable/@value",
-        "text, required",
-        Yes,
-        "`%HTTP_PLATFORM_PORT%` is the port, other `%VAR%` come from the server's environment",
-    ),
-    part("recycleOnFileChange", "", NoEffect, "in the schema, and read by no version of the module"),
-    part(
-        "recycleOnFileChange/file/@path",
-        "text",
-        NoEffect,
-        "in the schema, and read by no version of the module",
-    ),
-];
 
 const ALL_TO_APP: &str = "every request goes to the app";
 
@@ -292,11 +154,58 @@ const REQUEST_FILTERING: &[PartInfo] = &[
 ];
 
 const LOCATION: &[PartInfo] = &[
-    part("@path", "text, empty", InPart, "`.` or empty: this app; other paths are not honoured yet"),
-    part("@inheritInChildApplications", "true or false, true", NoEffect, "there is one app"),
-    part("@overrideMode", "Allow, Deny or Inherit", NoEffect, "there is nothing above or below to restrict"),
-    part("@allowOverride", "true or false, true", NoEffect, "there is nothing above or below to restrict"),
+    part(
+        "@path",
+        "text, empty",
+        InPart,
+        "`.` or empty: where the file lies; a path to the app or above it counts, paths below it are not honoured yet",
+    ),
+    part("@inheritInChildApplications", "true or false, true", Yes, "false: not for an app further down"),
+    part(
+        "@overrideMode",
+        "Allow, Deny or Inherit",
+        Yes,
+        "Deny: files further down may not have these sections",
+    ),
+    part("@allowOverride", "true or false, true", Yes, "false: as `overrideMode=\"Deny\"`"),
 ];
+
+const WEB_SOCKET: &[PartInfo] = &[
+    part(
+        "@enabled",
+        "true or false, true",
+        Yes,
+        "false: requests for WebSockets reach the app as plain ones",
+    ),
+    part("@receiveBufferLimit", "bytes, 4194304", No, "nothing is buffered whole"),
+    part("@pingInterval", "time span, 00:00:00", No, "the app sends its own pings"),
+];
+
+const APPLICATION_INITIALIZATION: &[PartInfo] = &[
+    part(
+        "add/@initializationPage",
+        "text, required",
+        Yes,
+        "asked of every new process, below the path base, before it gets a request",
+    ),
+    part("add/@hostName", "text, localhost", Yes, "what is sent as `Host`"),
+    part("@doAppInitAfterRestart", "true or false, false", NoEffect, "every new process is asked"),
+    part("@skipManagedModules", "true or false, false", NoEffect, "there are no managed modules"),
+    part(
+        "@remapManagedRequestsTo",
+        "text, empty",
+        No,
+        "requests wait until the app has started, rather than get another page",
+    ),
+];
+
+const ACCESS: &[PartInfo] = &[part(
+    "@sslFlags",
+    "list of None, Ssl, SslNegotiateCert, SslRequireCert, SslMapCert, Ssl128",
+    InPart,
+    "`Ssl` and `Ssl128` refuse plain requests (403.4), `SslNegotiateCert` asks clients for a certificate, \
+     `SslRequireCert` refuses who has none (403.7), `SslMapCert` is not done; the two in the middle need `--tls-client-ca`",
+)];
 
 const OPEN: &str = "every client is let in; restrict access in front of this server";
 const AS_SENT: &str = "responses are passed on as the app sends them";
@@ -313,6 +222,14 @@ pub const SECTIONS: &[SectionInfo] = &[
     ),
     honoured("handlers", InPart, "which of the two sections describes the app", HANDLERS),
     honoured("security/requestFiltering", InPart, "the size of a request body", REQUEST_FILTERING),
+    honoured("security/access", InPart, "whether requests need TLS and a certificate", ACCESS),
+    honoured("webSocket", InPart, "whether the app gets WebSockets", WEB_SOCKET),
+    honoured(
+        "applicationInitialization",
+        InPart,
+        "pages that are asked of a new process before it gets a request",
+        APPLICATION_INITIALIZATION,
+    ),
     honoured("location", InPart, "which path the sections in it are for", LOCATION),
     idle("modules", "removing modules is fine; modules of IIS cannot run here"),
     idle("globalModules", "modules of IIS cannot run here"),
@@ -337,14 +254,11 @@ pub const SECTIONS: &[SectionInfo] = &[
     not("httpErrors", "the server's own error pages are used"),
     not("httpCompression", AS_SENT),
     not("urlCompression", AS_SENT),
-    not("webSocket", "WebSockets are passed to the app"),
-    not("applicationInitialization", "no page is requested at the start"),
     not("serverRuntime", "the server's own limits hold"),
     not("httpLogging", "the server's own logging holds"),
     not("odbcLogging", "the server's own logging holds"),
     not("tracing/traceFailedRequests", "no failed request is traced"),
     not("webdav", "there is no WebDAV"),
-    not("security/access", OPEN),
     not("security/authorization", OPEN),
     not("security/ipSecurity", OPEN),
     not("security/dynamicIpSecurity", OPEN),
@@ -354,45 +268,6 @@ pub const SECTIONS: &[SectionInfo] = &[
     not("security/authentication/digestAuthentication", OPEN),
     not("security/authentication/clientCertificateMappingAuthentication", OPEN),
     not("security/authentication/iisClientCertificateMappingAuthentication", OPEN),
-];
-
-/// handlerSettings: their names ignore case.
-pub const HANDLER_SETTINGS: &[PartInfo] = &[
-    part(
-        "enableOutOfProcessConsoleRedirection",
-        "true or false, true",
-        Yes,
-        "false: the app's stdout and stderr are not read",
-    ),
-    part(
-        "forwardResponseConnectionHeader",
-        "true or false, false",
-        Yes,
-        "the app's `Connection` header is passed on",
-    ),
-    part("debugFile", "text", No, "the server has no trace file"),
-    part("debugLevel", "text", No, "the server has no trace file"),
-    part("disallowRotationOnConfigChange", "true or false, false", No, "there is no reload yet"),
-    part("shutdownDelay", "ms, 1000", No, "new connections are refused at once"),
-    part("experimentalEnableShadowCopy", "true or false, false", No, "the app runs in its folder"),
-    part("enableShadowCopy", "true or false, false", No, "the app runs in its folder"),
-    part("shadowCopyDirectory", "text", No, "the app runs in its folder"),
-    part("cleanShadowCopyDirectory", "true or false, false", No, "the app runs in its folder"),
-    part("handlerVersion", "text", NoEffect, "there is one version of this server"),
-    part(
-        "setCurrentDirectory",
-        "true or false, true",
-        NoEffect,
-        "the working directory is the app's folder, as out of process in IIS",
-    ),
-    part("callStartupHook", "true or false, true", NoEffect, "concerns in-process apps of IIS"),
-    part("stackSize", "bytes", NoEffect, "concerns in-process apps of IIS"),
-    part(
-        "suppressRecycleOnStartupTimeout",
-        "true or false, false",
-        NoEffect,
-        "concerns in-process apps of IIS",
-    ),
 ];
 
 /// Attributes that IIS allows on every section. They restrict who may override it, which is nobody here.

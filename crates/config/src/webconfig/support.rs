@@ -1,7 +1,7 @@
 //! Says so once for each section that is not honoured or not known, so that nobody has to find out from the
 //! outside. What is known stands in [`schema`].
 
-use super::Section;
+use super::collect::Section;
 use super::schema::{self, Honoured, SECTIONS};
 use super::xml::Element;
 use crate::code::Code;
@@ -74,10 +74,9 @@ fn asks_for_nothing(path: &str, element: Element) -> bool {
         "modules" => element.children().all(|child| child.name() != "add"),
         // Written by habit, and asks for what is so: see the module documentation of IIS on migrated apps.
         "validation" => !says("validateIntegratedModeConfiguration", "true"),
-        "webSocket" | "anonymousAuthentication" => !says("enabled", "false"),
+        "anonymousAuthentication" => !says("enabled", "false"),
         "httpRedirect" => !says("enabled", "true"),
         "urlCompression" => says("doDynamicCompression", "false") && !says("doStaticCompression", "true"),
-        "applicationInitialization" => element.children().next().is_none(),
         "httpErrors" => says("existingResponse", "PassThrough") && element.children().next().is_none(),
         _ if path.starts_with("security/authentication/") => !says("enabled", "true"),
         _ => false,

@@ -102,6 +102,10 @@ fn show_app(app: &AppPlan, out: &mut String) {
         };
         line(out, "stdout_log", &format!("{} + {}{most}", log.folder.display(), log.prefix));
     }
+    if app.config_files != [app.folder.join("web.config")] {
+        let all: Vec<String> = app.config_files.iter().map(|path| path.display().to_string()).collect();
+        line(out, "config_files", &all.join(" "));
+    }
     for entry in &app.environment {
         line(out, "env", &format!("{}={}", entry.name, entry.value));
     }

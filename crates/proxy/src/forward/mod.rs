@@ -159,14 +159,7 @@ impl Attempt<'_> {
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
-        let result = poll_fn(|context| {
-            let polled = pump.poll(context, &mut upstream);
-            if pump.response.has_head {
-                self.lease.answered();
-            }
-            polled
-        })
-        .await;
+        let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
         self.connection.slot.disarm_waits();
         let result = match result {
             Ok(Outcome::Done) => Ok(self.done(&pump, upstream)),

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use supervisor::process::ownership::Ownership;
 use supervisor::{Address, Face, ServingWorker, Suspicion, WorkerId};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::buffer::{Buffer, Buffers};
@@ -249,7 +248,7 @@ impl Pool {
         let connection = record.connection;
         let Address::Tcp(address) = self.worker.address;
         connection.slot.arm(Wait::Upstream, record.site.limits.upstream_connect);
-        let connecting = until(connection, TcpStream::connect(address)).await;
+        let connecting = until(connection, self.worker.listeners.connect(address)).await;
         let stream = match connecting {
             Ok(Ok(stream)) => stream,
             // The kernel completes connections for a process that is merely slow; it stops when nobody has taken

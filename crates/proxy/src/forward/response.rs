@@ -255,7 +255,8 @@ impl ResponseSide {
         let has_body = self.head.status != 101 && !matches!(self.head.body, Body::None);
         self.chunked = has_body && !http10 && !matches!(self.head.body, Body::Length(_));
         let until_close = has_body && http10 && !matches!(self.head.body, Body::Length(_));
-        let app_closes = record.site.forward_connection_header && !self.head.keep_alive;
+        let forwards = record.site.forward_connection_header;
+        let app_closes = forwards && !self.head.keep_alive;
         // A body that the app did not wait for would be taken for the next request.
         self.keep_alive = exchange.keep_alive
             && request == Progress::Sent
@@ -266,7 +267,11 @@ impl ResponseSide {
         self.has_head = true;
         self.outbox.events =
             (has_body && exchange.wants_events && self.is_event_stream(data)).then(Events::default);
-        let framing = Framing { chunked: self.chunked, keep_alive: self.keep_alive, http10 };
+        let framing = Framing {
+            chunked: self.chunked,
+            keep_alive: self.keep_alive,
+            says_keep_alive: http10 || (forwards && self.says_keep_alive(data)),
+        };
         write_final_head(&self.head, data, framing, &mut self.outbox.own);
         self.phase = match self.head.status {
             101 => Phase::Ended(Outcome::Upgraded),
@@ -277,6 +282,13 @@ impl ResponseSide {
 }
 
 impl ResponseSide {
+    /// handlerSetting `forwardResponseConnectionHeader`: what the app's own `Connection` says, if it is no more than that.
+    fn says_keep_alive(&self, data: &[u8]) -> bool {
+        let of_connection = |field: &&Field| field.known == Known::Connection;
+        let mut values = self.head.fields.iter().filter(of_connection).map(|field| field.value.of(data));
+        values.any(|value| value.eq_ignore_ascii_case(b"keep-alive"))
+    }
+
     /// One that can be looked into.
     fn is_event_stream(&self, data: &[u8]) -> bool {
         let fields = &self.head.fields;
@@ -292,7 +304,8 @@ impl ResponseSide {
 struct Framing {
     chunked: bool,
     keep_alive: bool,
-    http10: bool,
+    /// `keep-alive` is said where it is meant: to HTTP/1.0, and for an app that said it.
+    says_keep_alive: bool,
 }
 
 /// 100 goes only to a client that asked for it; none goes to HTTP/1.0, which does not know them.
@@ -313,11 +326,11 @@ fn write_final_head(head: &ResponseHead, data: &[u8], framing: Framing, out: &mu
     if framing.chunked {
         http1::write_field(out, b"Transfer-Encoding", b"chunked");
     }
-    match (head.status, framing.keep_alive, framing.http10) {
-        (101, ..) => http1::write_field(out, b"Connection", b"Upgrade"),
-        (_, true, true) => http1::write_field(out, b"Connection", b"keep-alive"),
-        (_, false, false) => http1::write_field(out, b"Connection", b"close"),
-        _ => {}
+    match (head.status, framing.keep_alive) {
+        (101, _) => http1::write_field(out, b"Connection", b"Upgrade"),
+        (_, true) if framing.says_keep_alive => http1::write_field(out, b"Connection", b"keep-alive"),
+        (_, true) => {}
+        (_, false) => http1::write_field(out, b"Connection", b"close"),
     }
     http1::end_head(out);
 }

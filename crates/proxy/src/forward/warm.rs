@@ -14,7 +14,6 @@ use config::WarmUpPage;
 use contract::{FORWARDED_FOR, FORWARDED_PROTO, PAIRING_TOKEN, write_forwarded_for};
 use http1::{HeadLimits, Parsed, ResponseHead, SentRequest};
 use supervisor::{Address, ServingWorker, Suspicion};
-use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 use crate::forward::body::Source;
@@ -109,7 +108,7 @@ async fn ask(thread: &Thread, worker: &ServingWorker, page: &WarmUpPage) -> Resu
         return Err(Unwarmed::Unspeakable);
     }
     let Address::Tcp(address) = worker.address;
-    let stream = match TcpStream::connect(address).await {
+    let stream = match worker.listeners.connect(address).await {
         Ok(stream) => stream,
         Err(error) if pool::means_no_listener(&error) => {
             thread.app.suspect(worker.id, Suspicion::NoListener);

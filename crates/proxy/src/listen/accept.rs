@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use config::{Binding, Scheme};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-use rustls::ServerConfig;
 use tokio::sync::Semaphore;
 
 use crate::connection::Connection;
@@ -44,7 +43,7 @@ pub struct Bound {
 pub(crate) struct Listener {
     socket: TcpListener,
     /// None for HTTP in the clear.
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
 }
 
 /// Where clients connect. Prints as the start of a URL.
@@ -93,7 +92,7 @@ pub fn bind(bindings: &[Binding], tls: Option<&Tls>, threads: usize) -> Result<B
     for binding in bindings {
         let scheme = binding.scheme;
         let tls = (scheme == Scheme::Https)
-            .then(|| Arc::clone(&tls.expect("a Plan with an https binding has a certificate").0));
+            .then(|| tls.expect("a Plan with an https binding has a certificate").clone());
         let mut port = None;
         for &wanted in &binding.addresses {
             let mut address = wanted;
@@ -184,7 +183,7 @@ pub(crate) async fn accept(
                         None => tokio::task::spawn_local(h1::serve(connection, exchanges, h1::exchange)),
                         Some(tls) => tokio::task::spawn_local(tls::serve(
                             connection,
-                            Arc::clone(tls),
+                            tls.clone(),
                             exchanges,
                             h1::exchange,
                         )),

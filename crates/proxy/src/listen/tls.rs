@@ -7,13 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::ServerConfig;
-
 use crate::clock::Wait;
 use crate::connection::{Connection, GRACE};
 use crate::listen::h1::{self, FreeList};
 use crate::pipeline::Next;
 use crate::thread::Phase;
+use crate::tls::Tls;
 
 /// The type of the record that a ClientHello comes in (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
@@ -21,11 +20,11 @@ const HANDSHAKE: u8 = 22;
 /// Serves one connection to its end.
 pub(crate) async fn serve<F: Future<Output = Next>>(
     connection: Rc<Connection>,
-    config: Arc<ServerConfig>,
+    tls: Tls,
     exchanges: Rc<FreeList<F>>,
     exchange: fn(Rc<Connection>) -> F,
 ) {
-    if open(&connection, config).await {
+    if open(&connection, tls).await {
         h1::serve(Rc::clone(&connection), exchanges, exchange).await;
         connection.stream.say_end();
     }
@@ -33,9 +32,13 @@ pub(crate) async fn serve<F: Future<Output = Next>>(
 
 /// False when the connection is to be closed. A client that begins to speak HTTP in the clear passes: it reads no
 /// TLS, so its first request is answered in the clear too, with 400 (as nginx does).
-async fn open(connection: &Connection, config: Arc<ServerConfig>) -> bool {
+async fn open(connection: &Connection, tls: Tls) -> bool {
     let slot = &connection.slot;
-    slot.arm(Wait::ClientRead, connection.thread.site().limits.tls_handshake);
+    let config = {
+        let site = connection.thread.site();
+        slot.arm(Wait::ClientRead, site.limits.tls_handshake);
+        Arc::clone(tls.config(site.ssl_flags))
+    };
     let opened = match in_time(connection, |context| connection.stream.poll_peek(context)).await {
         Some(Ok(Some(HANDSHAKE))) => {
             connection.stream.start_tls(config);

@@ -133,7 +133,7 @@ fn trickle(stream: &mut TcpStream) {
 fn the_total_limit_is_a_502_before_the_answer_and_a_reset_within() {
     let limits = || Limits { total_timeout: SHORT, ..Limits::default() };
     let (text, in_order) = ask(serve(limits(), |_| std::thread::sleep(Duration::from_secs(5))));
-    assert!(text.starts_with("HTTP/1.1 502 ") && text.contains("total_timeout"), "{text}");
+    assert!(text.starts_with("HTTP/1.1 502 ") && text.contains("totalTimeout"), "{text}");
     assert!(in_order);
     let (text, in_order) = ask(serve(limits(), trickle));
     assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with('x') && !in_order, "{text} {in_order}");

@@ -141,24 +141,33 @@ impl App {
 
     /// A worker that served has ended, and nobody had told it to.
     fn crashed(&mut self, id: WorkerId, now: Instant) {
-        self.note_steadiness(now);
-        self.protection.exited();
+        self.note_loss(id, now);
         self.wanted = self.wanted.saturating_sub(1);
         let answered = self.known(id).has_answered();
         self.bury(id, now);
-        if answered || matches!(self.start, Start::Over) {
-            return;
+        if !answered {
+            self.await_verdict(id);
         }
-        if !matches!(self.start, Start::Idle) {
+    }
+
+    /// IIS counts every process that ends by itself or is found dead.
+    fn note_loss(&mut self, id: WorkerId, now: Instant) {
+        self.note_steadiness(now);
+        self.protection.exited();
+        if !self.known(id).has_answered() && matches!(self.start, Start::Due { .. } | Start::Running { .. }) {
             // Another start is under way, and tells whether the app is sound.
             self.protection.failed();
-            return;
         }
-        // Whether that was a failed start is judged when nothing of it is left: the answer to its last request may
-        // have come, and not been read yet. Requests wait for the verdict.
-        self.starts += 1;
-        let (cause, evidence) = (Some(Cause::Crashed), Evidence::default());
-        self.start = Start::Running { worker: id, failed: Vec::new(), cause, evidence };
+    }
+
+    /// Whether the end of this worker was a failed start is judged when nothing of it is left: the answer to its last
+    /// request may have come, and not been read yet. Requests wait for the verdict.
+    fn await_verdict(&mut self, id: WorkerId) {
+        if matches!(self.start, Start::Idle) {
+            self.starts += 1;
+            let (cause, evidence) = (Some(Cause::Crashed), Evidence::default());
+            self.start = Start::Running { worker: id, failed: Vec::new(), cause, evidence };
+        }
     }
 
     /// Whoever has served for long shows that the app is sound.
@@ -199,9 +208,15 @@ impl App {
         else {
             return;
         };
+        let answered = worker.has_answered();
         let line = self.settings.suspected(worker, why);
         self.report(line);
+        self.note_loss(id, now);
         self.drain(id, now + self.settings.drain_limit, now);
+        // Most likely it has just ended, and its sockets tell before its parent can.
+        if why == Suspicion::NoListener && !answered {
+            self.await_verdict(id);
+        }
         // Whoever found this out waits for the next worker.
         if self.serving() == 0 {
             self.wanted = self.wanted.max(1);

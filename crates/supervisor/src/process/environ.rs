@@ -75,13 +75,15 @@ pub fn compose(inherited: &[(OsString, OsString)], computed: &Computed<'_>) -> V
     all.0
 }
 
+/// Newer modules also set names of the site, the pool and their files (`ASPNETCORE_IIS_SITE_NAME` and seven more). Only
+/// an app inside the IIS process reads them, and what has no counterpart here would be made up.
 fn pairing(computed: &Computed<'_>) -> [(&'static str, OsString); 8] {
     let port = computed.port.to_string();
     [
         (contract::TOKEN, computed.token.as_str().into()),
         (contract::APPL_PATH, computed.plan.path_base.as_str().into()),
         (contract::IIS_HTTPAUTH, "anonymous;".into()),
-        (contract::IIS_WEBSOCKETS_SUPPORTED, "true".into()),
+        (contract::IIS_WEBSOCKETS_SUPPORTED, computed.plan.web_sockets.to_string().into()),
         (contract::IIS_PHYSICAL_PATH, computed.plan.folder.clone().into()),
         (contract::URLS, format!("http://127.0.0.1:{port}").into()),
         (contract::HTTP_PLATFORM_PORT, port.as_str().into()),

@@ -56,7 +56,7 @@ impl Liveness {
 
     /// Somebody else's queue says nothing of this worker.
     fn waiting(&mut self) -> u32 {
-        let queue = self.probe.find_queue(self.address);
+        let queue = self.probe.find_queue(self.address, &self.listeners);
         queue.filter(|(found, _)| self.listeners.believes(*found)).map_or(0, |(_, waiting)| waiting)
     }
 
@@ -66,7 +66,7 @@ impl Liveness {
             self.accepted = None;
             return false;
         }
-        let Some(accepted) = self.probe.accepted(self.address.port()) else { return false };
+        let Some(accepted) = self.probe.accepted(self.address.port(), &self.listeners) else { return false };
         let accepted: BTreeSet<u64> = accepted.into_iter().collect();
         let more = self.accepted.as_ref().is_some_and(|before| !accepted.is_subset(before));
         self.accepted = Some(accepted);

@@ -18,6 +18,8 @@ mod links;
 pub mod liveness;
 mod logfile;
 mod mask;
+mod memory;
+mod network;
 pub(crate) mod offline;
 mod output;
 pub mod ownership;
@@ -51,6 +53,7 @@ pub use harden::{harden, schedule_as_batch};
 pub use holder::holder_of;
 pub use keeper::keep;
 pub use leftovers::{sweep_diagnostics, sweep_diagnostics_in};
+pub use memory::private_memory;
 pub use spawn::{ProcessHandle, Spawner};
 
 /// Everything that one start needs; complete, so that the keeper holds no configuration.
@@ -75,6 +78,8 @@ pub struct Launch {
     pub stdout_log: Option<StdoutLog>,
     /// False: the app gets /dev/null for stdout and stderr.
     pub console_redirection: bool,
+    /// The app gets a network of its own, in which there is nothing but it and us. Needs `CAP_SYS_ADMIN`.
+    pub private_network: bool,
 }
 
 /// Without arguments and environment, which hold the token and the app's own secrets.
@@ -97,7 +102,7 @@ pub enum ProcessEvent {
     },
     /// It could not be: nothing runs.
     SpawnFailed {
-        /// `fork`, `setpgid`, `limits`, `chdir`, `execve`, `keeper`, …
+        /// `fork`, `setpgid`, `limits`, `chdir`, `execve`, `keeper`, `network`, …
         stage: String,
         /// The system's error number.
         errno: i32,

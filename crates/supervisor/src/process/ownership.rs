@@ -5,11 +5,14 @@
 //! twice; a connection then costs one exact question. Where sock_diag is missing the inode itself is
 //! remembered, which is weaker: inodes come back.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
+use tokio::net::TcpStream;
 
+use crate::process::network::Network;
 use crate::process::sockdiag::{Line, Listener};
 use crate::process::{proctcp, subtree};
 
@@ -21,7 +24,12 @@ pub struct KeptListeners(Arc<Kept>);
 #[derive(Debug)]
 enum Kept {
     Any,
-    Of { keeper: u32, proved: Mutex<Proved> },
+    Of {
+        keeper: u32,
+        /// Its own, where it has one.
+        network: Option<Network>,
+        proved: Mutex<Proved>,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -58,9 +66,48 @@ impl KeptListeners {
         Self(Arc::new(Kept::Any))
     }
 
-    /// Nothing is proved yet for the subtree of this keeper.
+    #[cfg(test)]
     pub(super) fn of(keeper: u32) -> Self {
-        Self(Arc::new(Kept::Of { keeper, proved: Mutex::default() }))
+        Self::within(keeper, None)
+    }
+
+    /// Nothing is proved yet for the subtree of this keeper, which may have a network of its own.
+    pub(super) fn within(keeper: u32, network: Option<Network>) -> Self {
+        Self(Arc::new(Kept::Of { keeper, network, proved: Mutex::default() }))
+    }
+
+    /// Connects to an address of the worker, in its own network where it has one.
+    ///
+    /// # Errors
+    /// As for any connection; who has answered is for [`ListenerProbe::verify`].
+    pub async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        match self.network() {
+            Some(network) => network.connect(address).await,
+            None => TcpStream::connect(address).await,
+        }
+    }
+
+    fn network(&self) -> Option<&Network> {
+        match &*self.0 {
+            Kept::Of { network, .. } => network.as_ref(),
+            Kept::Any => None,
+        }
+    }
+
+    /// Looks at something where the worker's addresses mean what the worker means by them.
+    pub(super) fn look_inside<T: Default>(&self, look: impl FnOnce() -> T) -> T {
+        match self.network() {
+            Some(network) => network.enter(look).unwrap_or_default(),
+            None => look(),
+        }
+    }
+
+    /// Whose subtree the worker is; none when that is gone.
+    pub(super) fn keeper(&self) -> Option<u32> {
+        match &*self.0 {
+            Kept::Of { keeper, proved, .. } if !lock(proved).retired => Some(*keeper),
+            Kept::Of { .. } | Kept::Any => None,
+        }
     }
 
     /// Called before the keeper's number can be anybody else's.
@@ -73,7 +120,7 @@ impl KeptListeners {
     /// Proves by inode that a process of the subtree holds this listener, and remembers it. Returns that
     /// process, the nearest to the keeper if several do.
     pub(super) fn prove(&self, found: Found) -> Option<u32> {
-        let Kept::Of { keeper, proved } = &*self.0 else { return None };
+        let Kept::Of { keeper, proved, .. } = &*self.0 else { return None };
         let owner = subtree::owner(*keeper, found.inode)?;
         let mut proved = lock(proved);
         if proved.retired {
@@ -123,45 +170,60 @@ impl ListenerProbe {
         if matches!(*kept.0, Kept::Any) {
             return Ownership::Ours;
         }
-        match self.find(address) {
+        match self.find(address, kept) {
             None => Ownership::NoListener,
             Some(found) if kept.believes(found) => Ownership::Ours,
             Some(_) => Ownership::Stranger,
         }
     }
 
-    /// The listener that a connection to `address` would reach.
-    pub(super) fn find(&mut self, address: SocketAddr) -> Option<Found> {
-        match self.ask(|line| line.find(address)) {
+    /// The listener that a connection to `address` of this worker would reach.
+    pub(super) fn find(&mut self, address: SocketAddr, kept: &KeptListeners) -> Option<Found> {
+        match self.ask(kept, |line| line.find(address)) {
             Some(found) => found.map(Found::of),
-            None => from_table(address),
+            None => kept.look_inside(|| from_table(address)),
         }
     }
 
     /// The same, and how many connections wait there to be accepted. None also where the kernel cannot be asked.
-    pub(super) fn find_queue(&mut self, address: SocketAddr) -> Option<(Found, u32)> {
-        let (listener, waiting) = self.ask(|line| line.find_queue(address))??;
+    pub(super) fn find_queue(&mut self, address: SocketAddr, kept: &KeptListeners) -> Option<(Found, u32)> {
+        let (listener, waiting) = self.ask(kept, |line| line.find_queue(address))??;
         Some((Found::of(listener), waiting))
     }
 
     /// The connections of this port that some process has accepted, by their cookies.
-    pub(super) fn accepted(&mut self, port: u16) -> Option<Vec<u64>> {
-        self.ask(|line| line.accepted(port))
+    pub(super) fn accepted(&mut self, port: u16, kept: &KeptListeners) -> Option<Vec<u64>> {
+        self.ask(kept, |line| line.accepted(port))
     }
 
-    /// A line that broke is opened anew once; none where the kernel has no sock_diag or refuses still.
-    fn ask<T>(&mut self, question: impl Fn(&mut Line) -> Result<T, Errno>) -> Option<T> {
-        for _ in 0..2 {
-            if self.line.is_none() {
-                self.line = Line::open();
-            }
-            match question(self.line.as_mut()?) {
-                Ok(answer) => return Some(answer),
-                Err(_) => self.line = None,
-            }
+    fn ask<T>(
+        &mut self,
+        kept: &KeptListeners,
+        question: impl Fn(&mut Line) -> Result<T, Errno>,
+    ) -> Option<T> {
+        match kept.network() {
+            Some(network) => network.ask(question),
+            None => ask(&mut self.line, Line::open, question),
         }
-        None
     }
+}
+
+/// A line that broke is opened anew once; none where the kernel has no sock_diag or refuses still.
+pub(super) fn ask<T>(
+    line: &mut Option<Line>,
+    open: impl Fn() -> Option<Line>,
+    question: impl Fn(&mut Line) -> Result<T, Errno>,
+) -> Option<T> {
+    for _ in 0..2 {
+        if line.is_none() {
+            *line = open();
+        }
+        match question(line.as_mut()?) {
+            Ok(answer) => return Some(answer),
+            Err(_) => *line = None,
+        }
+    }
+    None
 }
 
 fn from_table(address: SocketAddr) -> Option<Found> {

@@ -13,9 +13,9 @@ pub(super) struct Row {
     pub(super) inode: u32,
 }
 
-/// Every TCP listener of this network namespace, IPv4 first.
+/// Every TCP listener of the network that this thread is in, IPv4 first.
 pub(super) fn listeners() -> Vec<Row> {
-    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+    let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
     tables.iter().filter_map(|table| fs::read_to_string(table).ok()).flat_map(|table| parse(&table)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Every unsafe line of this room: forking, executing, signal dispositions. All of it is called by the keeper,
 //! which is single-threaded, except [`default_child_signal`], which the server calls before it has threads,
-//! [`register`], which the server calls for pidfds, and [`schedule_as_batch`], which each data thread calls.
+//! [`register`], which the server calls for pidfds, [`unshare_network`], which its spawning thread calls, and [`schedule_as_batch`],
+//! which each data thread calls.
 //!
 //! No decision is taken here: each function is one system call with its arguments made safe.
 #![allow(unsafe_code)] // No safe crate offers fork, execve, dispositions and signalfd; tokio's registration asks for a promise.
@@ -133,6 +134,13 @@ pub(super) fn schedule_as_batch() {
             libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters);
         }
     }
+}
+
+/// Leaves the network of this process for a new one, the calling thread alone.
+pub(super) fn unshare_network() -> Result<(), Errno> {
+    // SAFETY: a network is nothing that other threads share memory by; what must be a process's own whole, such as its
+    // descriptors, is not touched.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }
 }
 
 /// Lets the runtime that this is called in wait until a descriptor is readable.

@@ -72,7 +72,7 @@ impl Readiness {
             SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
             SocketAddr::from((Ipv6Addr::LOCALHOST, self.port)),
         ] {
-            let Some(found) = self.probe.find(address) else { continue };
+            let Some(found) = self.probe.find(address, &self.kept) else { continue };
             let Some(owner) = self.kept.prove(found) else {
                 stranger = stranger.or(Some(found.inode));
                 continue;
@@ -94,7 +94,7 @@ impl Readiness {
         }
         if now >= self.launched + self.limit {
             return Seen::Never(NotListening::Deadline {
-                elsewhere: subtree::listening_addresses(self.keeper),
+                elsewhere: self.kept.look_inside(|| subtree::listening_addresses(self.keeper)),
             });
         }
         Seen::Nothing

@@ -78,7 +78,12 @@ enum Woken {
 }
 
 impl Running {
-    pub(super) fn new(follow: Follow, channel: UnixStream, keeper: Watched, keeper_pid: u32) -> Self {
+    pub(super) fn new(
+        follow: Follow,
+        channel: UnixStream,
+        (keeper, keeper_pid): (Watched, u32),
+        kept: KeptListeners,
+    ) -> Self {
         Self {
             follow,
             channel,
@@ -88,7 +93,7 @@ impl Running {
             keeper_pid,
             app: None,
             exited: false,
-            kept: KeptListeners::of(keeper_pid),
+            kept,
             phase: Phase::Ordered,
             owner: Owner::None,
         }

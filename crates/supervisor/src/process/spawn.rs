@@ -12,10 +12,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 use crate::face::WorkerId;
+use crate::process::network::Network;
 use crate::process::output::Output;
 use crate::process::watch::{self, Teller};
 use crate::process::{Launch, ProcessEvent, reap, wire};
@@ -36,7 +38,23 @@ impl fmt::Debug for Spawner {
 pub(super) struct Job {
     /// The keeper's standard input, output and error.
     pub(super) ends: [OwnedFd; 3],
-    pub(super) started: oneshot::Sender<io::Result<StartedKeeper>>,
+    /// Start it in a network of its own.
+    pub(super) private_network: bool,
+    pub(super) started: oneshot::Sender<Result<StartedKeeper, NotStarted>>,
+}
+
+/// Why there is no keeper.
+#[derive(Debug)]
+pub(super) struct NotStarted {
+    /// `keeper` or `network`.
+    pub(super) stage: &'static str,
+    pub(super) error: io::Error,
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        Self { stage: "keeper", error }
+    }
 }
 
 /// A keeper that waits for its order.
@@ -44,6 +62,8 @@ pub(super) struct Job {
 pub(super) struct StartedKeeper {
     pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
+    /// Its own network, if it was asked for.
+    pub(super) network: Option<Network>,
 }
 
 impl Spawner {
@@ -83,11 +103,15 @@ impl Spawner {
     /// Starts a keeper.
     ///
     /// # Errors
-    /// The system refused: no process, no descriptor.
-    pub(super) async fn keeper(&self, ends: [OwnedFd; 3]) -> io::Result<StartedKeeper> {
+    /// The system refused: no process, no descriptor, no network.
+    pub(super) async fn keeper(
+        &self,
+        ends: [OwnedFd; 3],
+        private_network: bool,
+    ) -> Result<StartedKeeper, NotStarted> {
         let (started, wait) = oneshot::channel();
         let gone = || io::Error::other("the spawning thread is gone");
-        self.jobs.send(Job { ends, started }).map_err(|_| gone())?;
+        self.jobs.send(Job { ends, private_network, started }).map_err(|_| gone())?;
         wait.await.map_err(|_| gone())?
     }
 }
@@ -104,9 +128,17 @@ impl Drop for AbortOnPanic {
 }
 
 fn serve(binary: &OwnedFd, job: Job) {
-    let Job { ends, started } = job;
+    let Job { ends, private_network, started } = job;
+    let keeper = if private_network {
+        let made = Network::make(|| start_keeper(binary, ends));
+        let refused = |error: Errno| NotStarted { stage: "network", error: error.into() };
+        made.map_err(refused)
+            .and_then(|(network, keeper)| Ok(StartedKeeper { network: Some(network), ..keeper? }))
+    } else {
+        start_keeper(binary, ends).map_err(NotStarted::from)
+    };
     // Nobody waits any more when the server stops: the keeper then finds its socket closed and ends.
-    let _ = started.send(start_keeper(binary, ends));
+    let _ = started.send(keeper);
 }
 
 fn start_keeper(binary: &OwnedFd, [stdin, stdout, stderr]: [OwnedFd; 3]) -> io::Result<StartedKeeper> {
@@ -119,7 +151,7 @@ fn start_keeper(binary: &OwnedFd, [stdin, stdout, stderr]: [OwnedFd; 3]) -> io::
     let pid = child.id();
     // Nobody else reaps it, so the number is still its own.
     match reap::open(pid) {
-        Ok(pidfd) => Ok(StartedKeeper { pid, pidfd }),
+        Ok(pidfd) => Ok(StartedKeeper { pid, pidfd, network: None }),
         Err(error) => {
             reap::discard(child);
             Err(error)

@@ -1,7 +1,6 @@
 //! One launch, from its first descriptor to `Gone`: one task on the control runtime per worker. What happens
 //! while the keeper lives is in `running`. Called by `spawn`.
 
-use std::io;
 use std::os::unix::net::UnixStream as Pair;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,9 +13,10 @@ use tokio::time::{Instant, timeout};
 use crate::face::WorkerId;
 use crate::process::logfile::Queue;
 use crate::process::output::{Ends, Output};
+use crate::process::ownership::KeptListeners;
 use crate::process::reap::Watched;
 use crate::process::running::Running;
-use crate::process::spawn::{Commands, Spawner};
+use crate::process::spawn::{Commands, NotStarted, Spawner};
 use crate::process::{Launch, ProcessEvent, wire};
 
 /// A keeper reads its order at once; one that does not is broken.
@@ -51,9 +51,10 @@ impl Teller {
         }
     }
 
-    fn keeper_failed(&self, error: &io::Error, path: &str) {
+    fn keeper_failed(&self, failure: &NotStarted, path: &str) {
+        let NotStarted { stage, error } = failure;
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
-        self.tell(ProcessEvent::SpawnFailed { stage: "keeper".to_owned(), errno, path: path.to_owned() });
+        self.tell(ProcessEvent::SpawnFailed { stage: (*stage).to_owned(), errno, path: path.to_owned() });
     }
 }
 
@@ -82,7 +83,7 @@ pub(super) fn start(spawner: Spawner, launch: Launch, commands: Commands, teller
             output
         }
         Err(error) => {
-            teller.keeper_failed(&error, "");
+            teller.keeper_failed(&error.into(), "");
             teller.tell(ProcessEvent::Gone);
             Output::default()
         }
@@ -102,8 +103,9 @@ pub(super) struct Follow {
 
 async fn follow(spawner: Spawner, follow: Follow, ends: Ends) {
     let (teller, output) = (follow.teller.clone(), follow.output.clone());
-    if let Err(error) = run(spawner, follow, ends).await {
-        teller.keeper_failed(&error, "/proc/self/exe");
+    if let Err(failure) = run(spawner, follow, ends).await {
+        let path = if failure.stage == "keeper" { "/proc/self/exe" } else { "" };
+        teller.keeper_failed(&failure, path);
     }
     output.end();
     let _ = timeout(LAST_OUTPUT, output.settle()).await;
@@ -114,14 +116,14 @@ async fn follow(spawner: Spawner, follow: Follow, ends: Ends) {
 ///
 /// # Errors
 /// There is none, and never was one with an app.
-async fn run(spawner: Spawner, follow: Follow, (stdout, stderr): Ends) -> io::Result<()> {
+async fn run(spawner: Spawner, follow: Follow, (stdout, stderr): Ends) -> Result<(), NotStarted> {
     // The keeper's end blocks, ours does not.
     let (ours, theirs) = Pair::pair()?;
     ours.set_nonblocking(true)?;
     let mut channel = UnixStream::from_std(ours)?;
     let order = wire::write_order(&follow.launch, std::process::id());
-    let keeper = spawner.keeper([theirs.into(), stdout, stderr]).await?;
-    let pid = keeper.pid;
+    let keeper = spawner.keeper([theirs.into(), stdout, stderr], follow.launch.private_network).await?;
+    let (pid, listeners) = (keeper.pid, KeptListeners::within(keeper.pid, keeper.network));
     let keeper = Watched::new(keeper.pidfd)?;
     let sent = match order {
         Ok(order) => timeout(ORDER_DEADLINE, channel.write_all(&order)).await.is_ok_and(|sent| sent.is_ok()),
@@ -140,6 +142,6 @@ async fn run(spawner: Spawner, follow: Follow, (stdout, stderr): Ends) -> io::Re
         // Without an order it has no app, so nothing is left behind.
         keeper.kill();
     }
-    Running::new(follow, channel, keeper, pid).run().await;
+    Running::new(follow, channel, (keeper, pid), listeners).run().await;
     Ok(())
 }

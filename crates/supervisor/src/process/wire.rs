@@ -195,6 +195,7 @@ mod tests {
             startup_time_limit: Duration::from_secs(1),
             stdout_log: None,
             console_redirection: true,
+            private_network: false,
         }
     }
 

@@ -83,6 +83,7 @@ pub(crate) fn program(path: &Path, arguments: &[&str]) -> Launch {
         startup_time_limit: PATIENCE,
         stdout_log: None,
         console_redirection: true,
+        private_network: false,
     }
 }
 

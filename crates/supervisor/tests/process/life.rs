@@ -1,5 +1,6 @@
 //! Starting, ending, and being told to end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -7,9 +8,10 @@ use rustix::process::Signal;
 use supervisor::process::Spawner;
 
 use crate::harness::{
-    App, Outcome, PATIENCE, alive, check, command_line, none_left, same, shell, signal, stat, trial, unique,
-    wait_for,
+    App, Folder, Outcome, PATIENCE, alive, check, command_line, none_left, same, shell, signal, stat,
+    this_binary, trial, unique, wait_for,
 };
+use crate::roles::Outsider;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -20,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("kill_ends_what_ignores_everything", kill),
         trial("kill_works_through_a_stopped_keeper", kill_stopped_keeper),
         trial("a_keeper_survives_signals", keeper_signals),
+        trial("a_hangup_of_the_servers_terminal_never_reaches_an_app", hangup),
         trial("a_killed_keeper_takes_the_app_with_it", keeper_killed),
         trial("many_starts_at_once_leave_nothing_open", many),
     ]
@@ -117,6 +120,35 @@ async fn keeper_signals() -> Outcome {
     same(stat(pid, 4), Some(keeper))?;
     app.handle.kill();
     app.rest().await.map(drop)
+}
+
+/// As a terminal that closes sends it: to everybody in the server's process group.
+async fn hangup() -> Outcome {
+    let folder = Folder::new()?;
+    let heard = folder.0.join("heard");
+    let app =
+        format!("trap 'echo > {0}' HUP; echo > {0}.ready; while :; do sleep 0.02; done", heard.display());
+    let server = format!("trap '' HUP; exec setsid {} serve \"$0\"", this_binary().display());
+    let (server, line) = Outsider::start(Path::new("/bin/sh"), &["-c", &server, &app])?;
+    let pid: u32 = line.trim_start_matches("Started { pid: ").trim_end_matches(" }").parse()?;
+    while !folder.0.join("heard.ready").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    same(stat(server.child.id(), 5), Some(server.child.id()))?;
+    check(stat(pid, 6) != stat(server.child.id(), 6), || "one session".to_owned())?;
+    let group = rustix::process::Pid::from_raw(server.child.id().cast_signed()).ok_or("not a process id")?;
+    rustix::process::kill_process_group(group, Signal::HUP)?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    check(!heard.exists(), || "the app heard it".to_owned())?;
+    // It would have noticed.
+    signal(pid, Signal::HUP)?;
+    for _ in 0..500 {
+        if heard.exists() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err("the app hears nothing at all".into())
 }
 
 async fn keeper_killed() -> Outcome {

@@ -8,6 +8,7 @@ mod failures;
 mod harness;
 mod life;
 mod liveness;
+mod network;
 mod orphans;
 mod output;
 mod ports;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let groups = [
         life::trials(),
         liveness::trials(),
+        network::trials(),
         failures::trials(),
         environment::trials(descriptors),
         orphans::trials(),

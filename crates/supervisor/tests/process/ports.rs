@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_thief_after_a_crash_is_never_ours_ipv4", || thief_after("127.0.0.1")),
         trial("a_thief_after_a_crash_is_never_ours_ipv6", || thief_after("[::1]")),
         trial("a_listener_that_is_opened_again_joins", again),
+        trial("the_memory_of_a_worker_is_that_of_its_whole_tree", memory),
         trial("an_exit_before_listening_stops_the_wait", exit_before),
     ]
 }
@@ -191,6 +192,28 @@ async fn again() -> Outcome {
     same(probe.verify(address, &listeners), Ownership::Ours)?;
     same(probe.verify(address, &listeners), Ownership::Ours)?;
     killed(app).await
+}
+
+async fn memory() -> Outcome {
+    const HELD: u64 = 40 << 20;
+    let port = port::draw()?;
+    let binary = this_binary();
+    let script =
+        format!("{0} hold {HELD} & {0} hold {HELD} & exec {0} listen 127.0.0.1:{port}", binary.display());
+    let mut app = App::start(Launch { port, ..shell(&script) })?;
+    app.started().await?;
+    let (_, _, listeners) = listening(&mut app).await?;
+    let mut seen = None;
+    for _ in 0..500 {
+        seen = supervisor::process::private_memory(&listeners);
+        if seen.is_some_and(|bytes| bytes >= 2 * HELD) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    check(seen.is_some_and(|bytes| (2 * HELD..3 * HELD).contains(&bytes)), || format!("{seen:?}"))?;
+    killed(app).await?;
+    same(supervisor::process::private_memory(&listeners), None)
 }
 
 async fn exit_before() -> Outcome {

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use supervisor::process::Launch;
+
 use crate::harness::{self, App, this_binary};
 
 /// Plays a role to its end; none when the word is no role.
@@ -14,9 +16,11 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
     match role.to_str()? {
         "__keep" => return Some(supervisor::keep()),
         "serve" => serve(words[0], words.get(1).copied()),
+        "serve-private" => serve_private(),
         "serve-many" => serve_many(words[0]),
         "listen" => listen(&words),
         "accept" => accept(words[0], words[1].parse().expect("a number")),
+        "hold" => wait(vec![1_u8; words[0].parse().expect("a number")]),
         "listen-again" => listen_again(words[0]),
         "full-disk" => full_disk(words[0]),
         "flood" => flood(words[0], words[1].parse().expect("a number")),
@@ -39,6 +43,17 @@ fn serve(script: &str, remove: Option<&str>) {
         let event = app.next().await.map_err(|error| format!("{error:?}")).expect("an event");
         say(&format!("{event:?}\n"));
         std::future::pending::<()>().await;
+    });
+}
+
+/// A server whose app is to have a network of its own. Says which event came first.
+fn serve_private() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let launch = Launch { private_network: true, ..harness::shell("exit 0") };
+        let mut app = App::start(launch).expect("a spawner");
+        let event = app.next().await.map_err(|error| format!("{error:?}")).expect("an event");
+        say(&format!("{event:?}\n"));
     });
 }
 
@@ -115,8 +130,7 @@ fn full_disk(folder: &str) {
             config::StdoutLog { folder: folder.into(), prefix: "x".into(), max_size: None, max_files: None };
         let script = "head -c 9000000 /dev/zero | tr '\\0' x; sleep 0.3";
         let mut app =
-            App::start(supervisor::process::Launch { stdout_log: Some(log), ..harness::shell(script) })
-                .expect("a start");
+            App::start(Launch { stdout_log: Some(log), ..harness::shell(script) }).expect("a start");
         app.started().await.map_err(|error| format!("{error:?}")).expect("it starts");
         let events = app.rest().await.map_err(|error| format!("{error:?}")).expect("it ends");
         let names: Vec<_> = events.iter().map(|event| event.split(' ').next().unwrap_or_default()).collect();

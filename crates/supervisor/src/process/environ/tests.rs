@@ -127,6 +127,78 @@ fn the_pairing_always_wins_in_one_spelling() {
     }
 }
 
+/// The module's own tests of variables, by what they are called there: what the server has, what web.config says, and
+/// what the app must see; none for a name that it must not.
+#[test]
+fn what_the_modules_tests_ask_of_variables_holds() {
+    let long = "AReallyLongValueThatIsGreaterThan300CharactersToForceResizeInNative".repeat(8);
+    let startup = "Microsoft.AspNetCore.Server.IISIntegration";
+    let appended = format!("Asm1;{startup}");
+    let first = format!(";{startup}");
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    let rows: [(&str, Pairs<'_>, Pairs<'_>, &str, Option<&str>); 13] = [
+        ("GetLongEnvironmentVariable", &[], &[("LONG", &long)], "LONG", Some(&long)),
+        ("GetLongEnvironmentVariable, inherited", &[("LONG", &long)], &[], "LONG", Some(&long)),
+        (
+            "AuthHeaderEnvironmentVariableRemoved",
+            &[],
+            &[("ASPNETCORE_IIS_HTTPAUTH", "shouldberemoved")],
+            "ASPNETCORE_IIS_HTTPAUTH",
+            Some("anonymous;"),
+        ),
+        (
+            "WebConfigOverridesGlobalEnvironmentVariables",
+            &[("ASPNETCORE_ENVIRONMENT", "Development")],
+            &[("ASPNETCORE_ENVIRONMENT", "Production")],
+            "ASPNETCORE_ENVIRONMENT",
+            Some("Production"),
+        ),
+        (
+            "WebConfigAppendsHostingStartup",
+            &[("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", "Asm1")],
+            &[],
+            "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES",
+            Some(&appended),
+        ),
+        ("EnvironmentVariablesTest, startup", &[], &[], "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", Some(&first)),
+        (
+            "WebConfigOverridesHostingStartup",
+            &[("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", "Asm1")],
+            &[("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", "Asm2")],
+            "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES",
+            Some("Asm2"),
+        ),
+        (
+            "AncmHttpsPortCanBeOverriden",
+            &[],
+            &[("ASPNETCORE_ANCM_HTTPS_PORT", "123")],
+            "ASPNETCORE_ANCM_HTTPS_PORT",
+            Some("123"),
+        ),
+        ("AncmHttpsPortCanBeOverriden, the other", &[], &[], "ASPNETCORE_HTTPS_PORT", None),
+        ("MultipleHttpsPortsProduceNoEnvVar", &[], &[], "ASPNETCORE_ANCM_HTTPS_PORT", None),
+        ("EnvironmentVariablesTest, inherited", &[("OS", "Linux")], &[("FOO", "x")], "OS", Some("Linux")),
+        ("EnvironmentVariablesTest, custom", &[], &[("ANCMTestFoo", "bar")], "ANCMTestFoo", Some("bar")),
+        ("a name with a colon", &[], &[("Parent:ApiKey", "k")], "Parent:ApiKey", Some("k")),
+    ];
+    for (test, inherited, configured, name, expected) in rows {
+        let all = composed(inherited, &plan(configured), None);
+        assert_eq!(values(&all, name), Vec::from_iter(expected), "{test}");
+    }
+    let count = |configured: Pairs<'_>| composed(&[], &plan(configured), None).len();
+    assert_eq!(count(&[("ANCMTestFoo", "bar")]), count(&[]) + 1, "exactly one more");
+    assert_eq!(count(&[("ASPNETCORE_IIS_HTTPAUTH", "bar")]), count(&[]), "no more");
+    assert_eq!(values(&composed(&[], &plan(&[]), Some(44_300)), "ASPNETCORE_ANCM_HTTPS_PORT"), ["44300"]);
+}
+
+#[test]
+fn an_app_is_told_whether_there_are_web_sockets() {
+    for (web_sockets, told) in [(true, "true"), (false, "false")] {
+        let plan = AppPlan { web_sockets, ..plan(&[("ASPNETCORE_IIS_WEBSOCKETS_SUPPORTED", "maybe")]) };
+        assert_eq!(values(&composed(&[], &plan, None), contract::IIS_WEBSOCKETS_SUPPORTED), [told]);
+    }
+}
+
 #[test]
 fn what_only_helps_gives_way_to_web_config() {
     let configured = [

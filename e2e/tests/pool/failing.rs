@@ -1,0 +1,128 @@
+//! Apps that do not start, end, hang: what visitors get, and how seldom it is tried again.
+
+use super::*;
+
+pub(super) fn add_to(suite: Suite) -> Suite {
+    suite
+        .test(
+            "an app that exits at once is started ever more seldom, and asked about in no time",
+            exits_at_once,
+        )
+        .test("one that ends before it answers is held back as well", ends_unanswered)
+        .test("always running: tried again by itself when the pause is over", tried_by_itself)
+        .test("kill -9 with 64 requests under way: those fail, the next one waits and is served", killed)
+        .test("a worker that takes no connection any more is replaced", deaf)
+        .test("a worker that is stopped is replaced, and its debugger is not disturbed", stopped)
+}
+
+/// The long form takes 30 seconds, as the promise does.
+fn exits_at_once() -> Outcome {
+    let folder = Puppet::new().variable("PUPPET_EXIT", "3").folder()?;
+    let options = Options::new(folder.path());
+    let span = if trials(0) > 0 { 30 } else { 6 };
+    serve_folder(&folder, &options, |server, record| {
+        let (begun, used) = (now(), process::ticks_of_tree(server.pid()));
+        let (mut asked, mut slowest, mut held) = (0_u32, Duration::ZERO, 0);
+        while begun.elapsed() < seconds(span) {
+            let at = now();
+            let response = server.get("/x")?;
+            let took = at.elapsed();
+            ensure!(response.status == 502, "{}", response.describe());
+            if response.field("Retry-After").is_some() {
+                (held, slowest) = (held + 1, slowest.max(took));
+            }
+            asked += 1;
+            std::thread::sleep(Duration::from_millis(50).saturating_sub(took));
+        }
+        let starts = record.starts().len();
+        let most = if span == 30 { 8 } else { 6 };
+        ensure!((4..=most).contains(&starts), "{starts} starts in {span} s");
+        ensure!(held * 10 >= asked * 8, "{held} of {asked} were answered at once");
+        // A busy machine may hold up one; the median says what is meant and is far below.
+        ensure!(slowest < Duration::from_millis(500), "the slowest took {slowest:?}");
+        let ticks = process::ticks_of_tree(server.pid()) - used;
+        // A tick is 10 ms of one processor: 2 % of the span, and what the starts themselves take.
+        ensure!(ticks <= 2 * span + 5 * starts as u64, "{ticks} ticks of CPU in {span} s");
+        folder.replace("web.config", "PUPPET_EXIT", "MENDED")?;
+        wait_for("the mended app", seconds(3), || server.get("/x").ok().filter(|it| it.status == 200))?;
+        Ok(())
+    })
+}
+
+fn ends_unanswered() -> Outcome {
+    serve(&Puppet::new(), &[], |server, record| {
+        let begun = now();
+        while begun.elapsed() < seconds(4) {
+            // The process ends with the request in it: nothing of an answer.
+            let mut client = order(server, "/x", "exit:3")?;
+            let response = client.response()?;
+            ensure!(response.status == 502, "{}", response.describe());
+            pause(20);
+        }
+        let starts = record.starts().len();
+        ensure!((3..=6).contains(&starts), "{starts} starts in 4 s");
+        server.wait_output("[2011]", seconds(1))?;
+        server.wait_output("[2006]", seconds(1))
+    })
+}
+
+fn tried_by_itself() -> Outcome {
+    let folder = Puppet::new().variable("PUPPET_EXIT", "3").folder()?;
+    let options = Options::new(folder.path()).arg("--always-running");
+    serve_folder(&folder, &options, |_, record| {
+        // At once, at once again, after 0.5 s, after one more second.
+        wait_for("four starts", seconds(10), || (record.starts().len() >= 4).then_some(()))
+    })
+}
+
+fn killed() -> Outcome {
+    serve(&Puppet::new(), &[], |server, record| {
+        let first = pid(server)?;
+        let clients: Vec<_> = (0..64)
+            .map(|number| order(server, &format!("/hang/{number}"), "hang"))
+            .collect::<Outcome<_>>()?;
+        wait_for("64 requests", SOON, || {
+            let held = record.requests().iter().filter(|one| one.target().starts_with("/hang/")).count();
+            (held == 64).then_some(())
+        })?;
+        // What had been with the app for a moment may have been acted on.
+        pause(100);
+        process::signal(first, Signal::KILL)?;
+        let next = pid(server)?;
+        ensure!(next != first, "the killed process answers");
+        for mut client in clients {
+            let response = client.response()?;
+            ensure!(response.status == 502, "{}", response.describe());
+        }
+        ensure!(record.starts().len() == 2, "{:?}", record.starts());
+        Ok(())
+    })
+}
+
+fn deaf() -> Outcome {
+    serve(&Puppet::new(), &[], |server, _| {
+        let first = pid(server)?;
+        let ok = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let mut client = order(server, "/deaf", &format!("deaf;raw:{ok}"))?;
+        ensure!(client.response()?.status == 200, "it did not obey");
+        // The connection that it has is used on; only others show that it takes no more.
+        let waiting: Vec<_> = (0..3).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
+        server.wait_output("takes no connection", seconds(30))?;
+        another(server, first)?;
+        drop(waiting);
+        Ok(())
+    })
+}
+
+fn stopped() -> Outcome {
+    serve(&Puppet::new(), &[], |server, _| {
+        let first = pid(server)?;
+        process::signal(first, Signal::STOP)?;
+        // It holds the connections that it has; these few need new ones, which nobody accepts.
+        let waiting: Vec<_> = (0..4).map(|_| order(server, "/x", "")).collect::<Outcome<_>>()?;
+        server.wait_output("takes no connection", seconds(30))?;
+        another(server, first)?;
+        drop(waiting);
+        Ok(())
+    })
+}

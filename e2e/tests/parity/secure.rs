@@ -1,6 +1,12 @@
 //! http and https in front of the app.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use super::tls::{Secure, address, files};
 use super::*;
@@ -8,6 +14,7 @@ use super::*;
 pub(super) const TRIALS: &[Trial] = &[
     ("UseHttpsRedirection leads to the https address", redirection),
     ("https without a client certificate", no_certificate),
+    ("https with a client certificate", certificate),
     ("http and https both lead to the app", both),
 ];
 
@@ -64,6 +71,48 @@ fn both() -> Outcome {
         ensure!(text == "http 127.0.0.1", "{text}");
         let (text, _) = Secure::connect(address)?.get("/Connection")?;
         ensure!(text.contains("https 127.0.0.1"), "{text}");
+        Ok(())
+    })
+}
+
+/// Signed the one below; its own key is gone.
+const CLIENT_AUTHORITY: &str = include_str!("../data/client-authority.crt");
+/// Of alice, until the year 2120.
+const CLIENT: &str = include_str!("../data/client.crt");
+/// The key of that certificate: a secret of nobody.
+const CLIENT_KEY: &str = include_str!("../data/client.key");
+/// SHA-1 of the certificate, as `X509Certificate2.Thumbprint` has it.
+const THUMBPRINT: &str = "D628A0C05A6A2265848351BE60D5BF9E3975836C";
+
+/// A connection that shows the client's certificate when it is asked for one.
+fn as_alice(address: SocketAddr) -> Outcome<Secure> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(tls::AUTHORITY.as_bytes())?)?;
+    let own = CertificateDer::from_pem_slice(CLIENT.as_bytes())?;
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(tls::VERSIONS)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![own], PrivateKeyDer::from_pem_slice(CLIENT_KEY.as_bytes())?)?;
+    let session = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
+    let socket = TcpStream::connect_timeout(&address, SOON).context("connect")?;
+    socket.set_read_timeout(Some(SOON))?;
+    Ok(Secure(StreamOwned::new(session, socket)))
+}
+
+fn certificate() -> Outcome {
+    let folder = Hosting::new()
+        .section("<security><access sslFlags=\"Ssl, SslNegotiateCert\" /></security>\n")
+        .folder()?;
+    let files = files(tls::CERTIFICATE, tls::KEY)?;
+    let authority = files.write("clients.crt", CLIENT_AUTHORITY)?;
+    let options = with_files(&folder, ONE, &files)?;
+    let options = options.arg("--tls-client-ca").arg(&process::text(&authority));
+    Site::start(folder, &options)?.test(|site| {
+        let address = address(&site.server)?;
+        let (text, _) = as_alice(address)?.get("/ClientCertificate")?;
+        ensure!(text.contains(&format!("Enabled;{THUMBPRINT}\r\n")), "{text}");
+        let (text, _) = Secure::connect(address)?.get("/ClientCertificate")?;
+        ensure!(text.contains("Disabled\r\n"), "{text}");
         Ok(())
     })
 }

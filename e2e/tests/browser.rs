@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         .needing("a SignalR hub over long polling", NEEDS, || hub("poll", ""))
         .needing("a SignalR hub negotiates WebSockets below a path base", NEEDS, || hub("", "/base"))
         .needing("a Blazor circuit counts clicks", NEEDS, circuit)
+        .needing("a SignalR hub is found again when the app is replaced", NEEDS, hub_replaced)
+        .needing("a Blazor page counts on when the app is replaced", NEEDS, circuit_replaced)
         .run()
 }
 
@@ -35,12 +37,10 @@ impl Stage {
         Ok(Self { folder: Folder::app(app)?, log: Folder::empty()? })
     }
 
-    fn play(&self, base: &str, play: impl FnOnce(&Server, &mut Browser) -> Outcome) -> Outcome {
+    fn play(&self, arguments: &[&str], play: impl FnOnce(&Server, &mut Browser) -> Outcome) -> Outcome {
         let log = process::text(&self.log.path().join("access.log"));
         let mut options = Options::new(self.folder.path()).dotnet()?.arg("--access-log").arg(&log);
-        if !base.is_empty() {
-            options = options.arg("--path-base").arg(base);
-        }
+        options = arguments.iter().fold(options, |options, one| options.arg(one));
         let mut browser = Browser::start()?;
         serve_folder(&self.folder, &options, |server, _| play(server, &mut browser))
     }
@@ -70,7 +70,8 @@ impl Stage {
 /// Two pages on one hub: what one says both hear, and the front saw the transport that was wanted.
 fn hub(transport: &str, base: &str) -> Outcome {
     let stage = Stage::of("signalr")?;
-    stage.play(base, |server, browser| {
+    let arguments = if base.is_empty() { Vec::new() } else { vec!["--path-base", base] };
+    stage.play(&arguments, |server, browser| {
         let root = format!("http://{}{base}", server.address());
         let address = match transport {
             "" => format!("{root}/"),
@@ -133,12 +134,9 @@ fn heard(browser: &mut Browser, page: &Page, word: &str) -> Outcome {
 /// The page comes ready made; only its circuit makes the button count.
 fn circuit() -> Outcome {
     let stage = Stage::of("blazor")?;
-    stage.play("", |server, browser| {
+    stage.play(&[], |server, browser| {
         let page = browser.open(&format!("http://{}/counter", server.address()))?;
-        // Clicks before the circuit stands are lost.
-        let clicked = "document.querySelector('button.btn').click(); \
-                       /Current count: [1-9]/.test(document.body.innerText)";
-        browser.wait(&page, "the first click that counts", clicked)?;
+        browser.wait(&page, "the first click that counts", CLICKED)?;
         let before = count(browser, &page)?;
         for more in 1..=3 {
             browser.evaluate(&page, "document.querySelector('button.btn').click(); true")?;
@@ -150,15 +148,77 @@ fn circuit() -> Outcome {
     })
 }
 
+const SHOWN: &str = "Number(/Current count: ([0-9]+)/.exec(document.body.innerText)[1])";
+/// Clicks before the circuit stands are lost.
+const CLICKED: &str = "document.querySelector('button.btn').click(); \
+                       /Current count: [1-9]/.test(document.body.innerText)";
+
 /// What the counter shows, once clicks that are still on their way have arrived.
 fn count(browser: &mut Browser, page: &Page) -> Outcome<i64> {
-    let shown = "Number(/Current count: ([0-9]+)/.exec(document.body.innerText)[1])";
     let mut last = -1;
     wait_for("a counter that rests", seconds(20), || {
-        let now = browser.evaluate(page, shown).ok()?.as_i64()?;
+        let now = browser.evaluate(page, SHOWN).ok()?.as_i64()?;
         let rests = now == last;
         last = now;
         e2e::pause(200);
         rests.then_some(now)
+    })
+}
+
+/// Has the app replaced, and waits until its first process is gone.
+fn replace(server: &Server, folder: &Folder) -> Outcome {
+    let first = starts(server).last().copied().context("no start")?;
+    let config = std::fs::read(folder.path().join("web.config"))?;
+    folder.write("web.config", config)?;
+    wait_for("another process", seconds(60), || (*starts(server).last()? != first).then_some(()))?;
+    wait_for("the end of the first", seconds(60), || process::living(first).is_none().then_some(()))
+}
+
+/// The processes that were started, as the event lines tell.
+fn starts(server: &Server) -> Vec<u32> {
+    let output = server.output();
+    let lines = output.lines().filter(|line| line.contains("[1001]"));
+    lines.filter_map(|line| line.split('\'').nth(3)?.parse().ok()).collect()
+}
+
+/// Over each transport: the client notices the end, and connects to the process that is there now.
+fn hub_replaced() -> Outcome {
+    let stage = Stage::of("signalr")?;
+    stage.play(&["--drain-timeout", "1"], |server, browser| {
+        let mut pages = Vec::new();
+        for transport in ["ws", "sse", "poll"] {
+            let page = browser.open(&format!("http://{}/?transport={transport}", server.address()))?;
+            connected(browser, &page)?;
+            let before = browser.evaluate(&page, "hub.connectionId")?;
+            pages.push((transport, page, before));
+        }
+        replace(server, &stage.folder)?;
+        for (transport, page, before) in &pages {
+            let other = format!("hub.state === 'Connected' && hub.connectionId !== {before}");
+            browser.wait(page, &format!("another connection over {transport}"), &other)?;
+        }
+        for (number, (_, speaker, _)) in pages.iter().enumerate() {
+            let word = format!("after {number}");
+            say(browser, speaker, &word)?;
+            for (_, page, _) in &pages {
+                heard(browser, page, &word)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A circuit lives in one process; its page asks the next one, and goes on by itself.
+fn circuit_replaced() -> Outcome {
+    let stage = Stage::of("blazor")?;
+    stage.play(&["--drain-timeout", "1"], |server, browser| {
+        let page = browser.open(&format!("http://{}/counter", server.address()))?;
+        browser.wait(&page, "the first click that counts", CLICKED)?;
+        replace(server, &stage.folder)?;
+        let before = count(browser, &page)?;
+        let counts =
+            format!("document.querySelector('button.btn').click(); {SHOWN} > 0 && {SHOWN} !== {before}");
+        browser.wait(&page, "a click that counts afterwards", &counts)?;
+        Ok(())
     })
 }

@@ -7,6 +7,7 @@ pub(super) const TRIALS: &[Trial] = &[
     ("hostingModel changed to inprocess goes on serving", into_process),
     ("web.config touched a hundred times under load", hundred),
     ("a broken edit of web.config keeps the old app", broken),
+    ("a touched web.config of the site root means a new process", parent),
     ("the files of a running app can be replaced", replaced),
     ("rewrite rules are told as not honoured, and do not stand in the way", rewrite),
     ("a WebSocket is closed when web.config changes, and the next one opens", socket),
@@ -76,6 +77,29 @@ fn broken() -> Outcome {
         }
         site.config(&good)?;
         site.another(pid).map(drop)
+    })
+}
+
+/// The app is a folder of the site's, which has a web.config of its own.
+fn parent() -> Outcome {
+    let root = Folder::empty()?;
+    root.write(
+        "web.config",
+        "<configuration><system.webServer><aspNetCore shutdownTimeLimit=\"7\" /></system.webServer></configuration>",
+    )?;
+    let app = Hosting::new().folder()?;
+    e2e::temp::copy_tree(app.path(), &root.path().join("app"))?;
+    let options = Options::new(&root.path().join("app")).dotnet()?;
+    let options = options.arg("--site-root").arg(&process::text(root.path()));
+    Site::start(root, &options)?.test(|site| {
+        let mut pid = site.text("/app/ProcessId")?;
+        for file in ["web.config", "app/web.config"] {
+            site.touch(file)?;
+            pid = wait_for(&format!("another process for {file}"), SOON, || {
+                site.text("/app/ProcessId").ok().filter(|text| *text != pid)
+            })?;
+        }
+        Ok(())
     })
 }
 

@@ -9,6 +9,7 @@ pub(super) const TRIALS: &[Trial] = &[
     ("without redirection nothing of the output is told", not_told),
     ("of long output the last 30,000 characters are told", long),
     ("a log keeps UTF-8, and there is one for each start", one_each),
+    ("the trace file of debugFile", trace),
     ("the folder of the log is made, and a blocked one is event 1004", made),
 ];
 
@@ -136,4 +137,18 @@ fn holders(site: &Site) -> Vec<u32> {
             open.filter_map(|one| std::fs::read_link(one.path()).ok()).any(|path| path.starts_with(&logs))
         })
         .collect()
+}
+
+fn trace() -> Outcome {
+    let trace = |hosting: Hosting, file: &'static str, words: &'static str| {
+        hosting.serve(|site| {
+            site.pid()?;
+            wait_for(&format!("{words} in {file}"), SOON, || {
+                std::fs::read_to_string(site.folder.path().join(file)).ok()?.contains(words).then_some(())
+            })
+        })
+    };
+    let info = Hosting::new().setting("debugLevel", "file,info");
+    trace(info.clone().setting("debugFile", "logs\\trace.txt"), "logs/trace.txt", "listening on port")?;
+    trace(info, "aspnetcore-debug.log", "listening on port")
 }

@@ -6,10 +6,43 @@ use std::collections::BTreeSet;
 use super::*;
 
 pub(super) const TRIALS: &[Trial] = &[
+    ("beyond rapidFailsPerMinute it is 502.5 and event 1003", rapid_fails),
     ("processesPerApplication: so many processes under load, and one again", processes),
+    ("memory beyond its limit replaces the process", memory),
     ("preload starts the app without a request", preload),
+    ("the pages of applicationInitialization are asked for at the start", pages),
     ("mixed load, recycles, app_offline.htm and kills", mixed),
 ];
+
+fn rapid_fails() -> Outcome {
+    for limit in [3, 0] {
+        Hosting::new().attribute("rapidFailsPerMinute", &limit.to_string()).serve(|site| {
+            let refused = (1..=10).find_map(|kill| match kill_once(site) {
+                Ok(200) => None,
+                Ok(status) => Some(Ok((kill, status))),
+                Err(failure) => Some(Err(failure)),
+            });
+            let (kill, status) = refused.context("ten kills, and it is served")??;
+            ensure!(status == 502 && (limit..limit + 3).contains(&kill), "{status} after {kill} kills");
+            let page = site.server.get("/HelloWorld")?;
+            ensure!(page.status == 502 && page.text().contains("502.5"), "{}", page.describe());
+            site.event(1003, 1)?;
+            let output = site.server.output();
+            let told = output.lines().find(|line| line.contains("[1003]")).context("no event 1003")?;
+            ensure!(told.contains(&format!("'{limit}'")), "{told}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Kills the process that answers, and says how the next request is answered.
+fn kill_once(site: &Site) -> Outcome<u16> {
+    let pid = site.pid()?;
+    process::signal(pid, Signal::KILL)?;
+    wait_for("the app's end", SOON, || process::living(pid).is_none().then_some(()))?;
+    Ok(site.server.get("/HelloWorld")?.status)
+}
 
 /// The processes that answer so many requests at once.
 fn at_once(site: &Site, count: usize) -> Outcome<BTreeSet<String>> {
@@ -69,6 +102,21 @@ fn ten() -> Outcome {
     })
 }
 
+fn memory() -> Outcome {
+    Hosting::new().serve_with(
+        |options| options.arg("--recycle-memory").arg("150000"),
+        |site| {
+            let pid = site.pid()?;
+            for _ in 0..20 {
+                ensure!(site.pid()? == pid, "replaced although it does not leak");
+                pause(20);
+            }
+            ensure!(site.text("/Keep?mb=400")? == "kept", "it keeps nothing");
+            site.another(pid).map(drop)
+        },
+    )
+}
+
 fn preload() -> Outcome {
     Hosting::new().serve_with(
         |options| options.arg("--preload"),
@@ -79,6 +127,22 @@ fn preload() -> Outcome {
             Ok(())
         },
     )
+}
+
+fn pages() -> Outcome {
+    let folder = Puppet::new().folder()?;
+    let section = "<applicationInitialization><add initializationPage=\"/warm?up=1\" hostName=\"warm.example\" />\
+                   </applicationInitialization></system.webServer>";
+    folder.replace("web.config", "</system.webServer>", section)?;
+    let options = Options::new(folder.path()).arg("--preload");
+    e2e::server::serve_folder(&folder, &options, |server, record| {
+        let request = record.wait_request("/warm?up=1", SOON)?;
+        ensure!(request.values("Host") == ["warm.example"], "{:?}", request.lines());
+        ensure!(server.get("/x")?.status == 200, "it is not served");
+        let pages = record.requests().iter().filter(|request| request.target() == "/warm?up=1").count();
+        ensure!(pages == 1, "asked for {pages} times");
+        Ok(())
+    })
 }
 
 fn mixed() -> Outcome {

@@ -8,6 +8,7 @@ use super::*;
 pub(super) const TRIALS: &[Trial] = &[
     ("UseHttpsRedirection leads to the https address", redirection),
     ("https without a client certificate", no_certificate),
+    ("https with a client certificate", certificate),
     ("http and https both lead to the app", both),
 ];
 
@@ -64,6 +65,34 @@ fn both() -> Outcome {
         ensure!(text == "http 127.0.0.1", "{text}");
         let (text, _) = Secure::connect(address)?.get("/Connection")?;
         ensure!(text.contains("https 127.0.0.1"), "{text}");
+        Ok(())
+    })
+}
+
+/// Signed the one below.
+const CLIENT_AUTHORITY: &str = include_str!("../data/client-authority.crt");
+/// Of a client.
+const CLIENT: &str = include_str!("../data/client.crt");
+/// The key of that certificate: a secret of nobody.
+const CLIENT_KEY: &str = include_str!("../data/client.key");
+/// SHA-1 of the certificate, as `X509Certificate2.Thumbprint` has it.
+const THUMBPRINT: &str = "4DDBCCEC985AD93326B48669F1124E920AF250CA";
+
+fn certificate() -> Outcome {
+    let folder = Hosting::new()
+        .section("<security><access sslFlags=\"Ssl, SslNegotiateCert\" /></security>\n")
+        .folder()?;
+    let files = files(tls::CERTIFICATE, tls::KEY)?;
+    let authority = files.write("clients.crt", CLIENT_AUTHORITY)?;
+    let options = with_files(&folder, ONE, &files)?;
+    let options = options.arg("--tls-client-ca").arg(&process::text(&authority));
+    Site::start(folder, &options)?.test(|site| {
+        let address = address(&site.server)?;
+        let alice = tls::config(tls::VERSIONS, Some((CLIENT, CLIENT_KEY)))?;
+        let (text, _) = Secure::connect_as(address, alice)?.get("/ClientCertificate")?;
+        ensure!(text.contains(&format!("Enabled;{THUMBPRINT}\r\n")), "{text}");
+        let (text, _) = Secure::connect(address)?.get("/ClientCertificate")?;
+        ensure!(text.contains("Disabled\r\n"), "{text}");
         Ok(())
     })
 }

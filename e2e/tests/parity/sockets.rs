@@ -10,6 +10,7 @@ use super::*;
 pub(super) const TRIALS: &[Trial] = &[
     ("a WebSocket is opened with headers and cookies, and echoes", echoes),
     ("a request with a body is no upgrade", with_body),
+    ("the app can upgrade, unless web.config turns WebSockets off", feature),
 ];
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -54,4 +55,19 @@ fn with_body() -> Outcome {
         ensure!(site.text("/HelloWorld")? == "Hello World", "the server does not go on");
         Ok(())
     })
+}
+
+fn feature() -> Outcome {
+    for (section, wanted) in [
+        ("", "Enabled"),
+        ("<webSocket enabled=\"true\" />", "Enabled"),
+        ("<webSocket enabled=\"false\" />", "Disabled"),
+    ] {
+        Hosting::new().section(section).serve(|site| {
+            let text = site.text("/Upgrade")?;
+            ensure!(text == wanted, "{section}: {text}");
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ pub(super) const TRIALS: &[Trial] = &[
     ("disableStartUpErrorPage makes it 502.3", no_page),
     ("ANCM_LAUNCHER_PATH beats processPath", launcher_path),
     ("ANCM_LAUNCHER_ARGS beats arguments", launcher_arguments),
+    ("the page of a failed start", page),
 ];
 
 /// `{folder}` and `{dotnet}` stand for the two places, in either kind of slashes.
@@ -160,14 +161,12 @@ fn no_page() -> Outcome {
         "<httpErrors><remove statusCode=\"502\" subStatusCode=\"-1\" /><error statusCode=\"502\" \
          subStatusCode=\"3\" prefixLanguageFilePath=\"\" path=\"custom.html\" responseMode=\"File\" /></httpErrors>\n",
     );
-    for (disabled, number) in [("true", "502.3"), ("false", "502.5")] {
+    for (disabled, number, other) in [("true", "502.3", "502.5"), ("false", "502.5", "502.3")] {
         hosting.clone().attribute("disableStartUpErrorPage", disabled).serve(|site| {
             let response = site.server.get("/")?;
-            ensure!(
-                response.status == 502 && response.text().contains(number),
-                "{disabled}: {}",
-                response.describe()
-            );
+            let page = response.text();
+            ensure!(response.status == 502 && page.contains(number), "{disabled}: {}", response.describe());
+            ensure!(!page.contains(other), "{disabled}: {}", response.describe());
             site.event(1000, 1)?;
             let output = site.server.output();
             let told = output.lines().find(|line| line.contains("[1000]")).context("no event 1000")?;
@@ -192,6 +191,28 @@ fn launcher_arguments() -> Outcome {
         |site| {
             let arguments = site.text("/Arguments")?;
             ensure!(arguments == "told", "{arguments}");
+            Ok(())
+        },
+    )
+}
+
+fn page() -> Outcome {
+    Hosting::new().attribute("processPath", "doesnot").serve_with(
+        |options| options.variable("ANCM_ADDITIONAL_ERROR_PAGE_LINK", "http://example/help?a=1&b=2"),
+        |site| {
+            let response = site.server.get("/")?;
+            let text = response.text();
+            ensure!(response.status == 502, "{}", response.describe());
+            for part in
+                ["HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure", "http://example/help?a=1&amp;b=2"]
+            {
+                ensure!(text.contains(part), "{part:?} is not in {text}");
+            }
+            ensure!(text.ends_with("</html>\r\n"), "{text}");
+            ensure!(
+                response.field("Content-Type").is_some_and(|kind| kind.starts_with("text/html")),
+                "{text}"
+            );
             Ok(())
         },
     )

@@ -6,6 +6,7 @@ pub(super) const TRIALS: &[Trial] = &[
     ("variables arrive as web.config has them", of_config),
     ("hosting startups are appended, or left as web.config has them", hosting_startups),
     ("the https port is told, unless web.config or several addresses say otherwise", https_port),
+    ("ANCM_PREFER_ENVIRONMENT_VARIABLES turns the order around", preferred),
     ("a variable of web.config adds one variable, and the rest is as documented", counted),
 ];
 
@@ -66,6 +67,24 @@ fn https_port() -> Outcome {
     secure::served(&Hosting::new(), &["https://127.0.0.1:0"], |site, address| {
         is(site, port, Some(&address.port().to_string()))
     })
+}
+
+fn preferred() -> Outcome {
+    for (prefer, wanted) in [("true", "server"), ("1", "server"), ("false", "web.config")] {
+        let hosting = Hosting::new().variable("TestVariable", "web.config").variable("Other", "web.config");
+        hosting.serve_with(
+            |options| {
+                options
+                    .variable("ANCM_PREFER_ENVIRONMENT_VARIABLES", prefer)
+                    .variable("TestVariable", "server")
+            },
+            |site| {
+                is(site, "TestVariable", Some(wanted))?;
+                is(site, "Other", Some("web.config"))
+            },
+        )?;
+    }
+    Ok(())
 }
 
 fn counted() -> Outcome {

@@ -42,6 +42,10 @@ fn main() -> ExitCode {
         .test("the command line is understood, or exit code 2", usage)
         .test("a folder that is not there", no_folder)
         .test("HOME that does not last is told", home)
+        .test("falconer.toml of the working directory is read, and flags beat it", settings)
+        .test("falconer.toml of a publish folder is not", settings_of_a_deployer)
+        .test("a site root is inherited from, and nothing above it", inherited)
+        .needing("root obeys no falconer.toml that others may write", &[Need::Root], settings_of_others)
         .test("nothing that a file holds reaches the terminal unescaped", escaped)
         .needing("with --start: an app with the integration is paired", &[Need::Dotnet], paired)
         .needing("with --start: a slim app is not, and that is told", &[Need::Dotnet], unpaired)
@@ -60,7 +64,18 @@ struct Checked {
 }
 
 fn check(target: &Path, arguments: &[&str], environment: &[(&str, Option<&str>)]) -> Outcome<Checked> {
+    check_from(Path::new(env!("CARGO_MANIFEST_DIR")), target, arguments, environment)
+}
+
+/// Started in a folder of its own.
+fn check_from(
+    working: &Path,
+    target: &Path,
+    arguments: &[&str],
+    environment: &[(&str, Option<&str>)],
+) -> Outcome<Checked> {
     let mut command = process::command(&find::falconer()?);
+    command.current_dir(working);
     command.arg("check").arg(target).args(arguments).stdin(Stdio::null());
     for (name, value) in environment {
         match value {
@@ -267,6 +282,63 @@ fn home() -> Outcome {
     // The folder for temporary files may itself be in memory.
     ensure!(!told(Some(env!("CARGO_MANIFEST_DIR")))?, "a HOME that lasts is complained about");
     Ok(())
+}
+
+const SETTINGS: &str =
+    "site.bindings = [\"18098\"]\n[applicationPool.processModel]\nidleTimeout = \"00:20:00\"\n";
+
+fn settings() -> Outcome {
+    let (app, working) = (Puppet::new().folder()?, Folder::empty()?);
+    working.write("falconer.toml", SETTINGS)?;
+    let said = check_from(working.path(), app.path(), &["--idle-timeout", "60"], &[])?;
+    said.says(
+        0,
+        &["listen 18098 falconer.toml:1:18", "idleTimeout 00:01:00 --idle-timeout", "No mistakes."],
+    )?;
+    let other = working.write("other.toml", "idleTimeout = 5\n")?;
+    let other = process::text(&other);
+    check_from(working.path(), app.path(), &["--config", &other], &[])?
+        .says(1, &["error[unknown-setting]", "other.toml:1:1", "[applicationPool.processModel]", "1 error."])
+}
+
+fn settings_of_a_deployer() -> Outcome {
+    let app = Puppet::new().folder()?;
+    let own = app.write("falconer.toml", SETTINGS)?;
+    check_from(app.path(), Path::new("."), &[], &[])?
+        .says(0, &["listen 127.0.0.1:8080 default", "warning[config-in-folder]", "it is not read"])?;
+    check(app.path(), &["--config", &process::text(&own)], &[])?.says(1, &["error[config-in-folder]"])
+}
+
+fn inherited() -> Outcome {
+    let site = Puppet::new().folder()?;
+    site.write("web.config", "<configuration><system.webServer><aspNetCore shutdownTimeLimit=\"21\" /></system.webServer></configuration>")?;
+    let app = site.path().join("sub/app");
+    std::fs::create_dir_all(&app)?;
+    let program = process::text(&find::puppet()?);
+    let text = format!(
+        "<configuration><system.webServer><aspNetCore processPath=\"{program}\" /></system.webServer></configuration>"
+    );
+    std::fs::write(app.join("web.config"), text)?;
+    let root = process::text(site.path());
+    let place = format!("{root}/web.config:1:65");
+    let said = check(&app, &["--site-root", &root], &[])?;
+    said.says(0, &["path base /sub/app --site-root", "shutdownTimeLimit 21 seconds", &place])?;
+    check(&app, &[], &[])?.says(0, &["path base / default", "shutdownTimeLimit 10 seconds default"])
+}
+
+fn settings_of_others() -> Outcome {
+    let (app, working) = (Puppet::new().folder()?, Folder::empty()?);
+    let own = working.write("falconer.toml", SETTINGS)?;
+    let look = || check_from(working.path(), app.path(), &[], &[]);
+    std::os::unix::fs::chown(&own, Some(1000), None)?;
+    look()?.says(1, &["error[config-writable]", "belongs to the user 1000", "chown root:root"])?;
+    std::os::unix::fs::chown(&own, Some(0), None)?;
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o664))?;
+    look()?.says(1, &["error[config-writable]", "its mode is 0664"])?;
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o640))?;
+    look()?.says(0, &["listen 18098 falconer.toml:1:18"])?;
+    std::fs::set_permissions(working.path(), std::fs::Permissions::from_mode(0o777))?;
+    look()?.says(1, &["error[config-writable]", "its mode is 0777"])
 }
 
 fn escaped() -> Outcome {

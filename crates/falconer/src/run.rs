@@ -187,7 +187,7 @@ impl Running<'_> {
                 }
                 () = tokio::time::sleep_until(scheduled.at) => {
                     if scheduled.is_due {
-                        self.control.recycle(RecycleCause::Schedule, self.reloader.plan().app.clone());
+                        self.control.recycle(RecycleCause::Schedule, self.reloader.plan().clone());
                     }
                     scheduled = self.next_scheduled();
                 }
@@ -223,7 +223,7 @@ impl Running<'_> {
                     let _ = self.voice.log.replace(event_log(&plan, &self.events));
                 }
                 self.proxy.reconfigure(site(&plan, self.reloader.inherited(), self.voice));
-                self.control.recycle(cause, plan.app);
+                self.control.recycle(cause, *plan);
             }
             Outcome::Refused(why) => {
                 let text = format!(

@@ -28,7 +28,7 @@ use crate::worker::Worker;
 
 use self::protection::Protection;
 pub use self::protection::{PAUSES, RAPID_FAILS_WINDOW, STEADY};
-pub use self::recycle::RETRY_RECYCLE;
+pub use self::recycle::{DOUBTED, RETRY_RECYCLE};
 use self::start::Start;
 pub use self::start::{ATTEMPTS_MOST, LAUNCH_GRACE};
 

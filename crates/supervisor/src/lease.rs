@@ -4,7 +4,7 @@
 //! that another data thread uses. Everything slow is in [`AppHandle::lease`]'s waiting half.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -27,9 +27,9 @@ struct Shared {
     /// Workers that requests may still ask for, beside those that serve: each takes one.
     more: AtomicUsize,
     /// Requests that may wait.
-    queue: usize,
-    /// How long each may.
-    patience: Duration,
+    queue: AtomicUsize,
+    /// How long each may, in milliseconds.
+    patience: AtomicU64,
     supervisor: UnboundedSender<ToSupervisor>,
 }
 
@@ -78,9 +78,11 @@ impl AppHandle {
         let (sender, version) = watch::channel(0);
         let face = ArcSwap::from_pointee(Face::Asleep { start: 0, failed: None });
         let (waiting, more) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let shared = Shared { face, version, waiting, more, queue, patience, supervisor };
-        let handle = Self(Arc::new(shared));
-        (handle.clone(), Publisher { handle, version: sender })
+        let (limit, limited) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let shared = Shared { face, version, waiting, more, queue: limit, patience: limited, supervisor };
+        let publisher = Publisher { handle: Self(Arc::new(shared)), version: sender };
+        publisher.let_wait(queue, patience);
+        (publisher.handle.clone(), publisher)
     }
 
     /// An app that is always up with these workers and has no supervisor: for tests of the proxy. Suspicions
@@ -183,7 +185,8 @@ impl AppHandle {
     async fn wait(&self, thread: usize) -> Result<Lease, NoLease> {
         let _place = Place::take(&self.0)?;
         let mut version = self.0.version.clone();
-        let mut deadline = std::pin::pin!(tokio::time::sleep(self.0.patience));
+        let patience = Duration::from_millis(self.0.patience.load(Ordering::Relaxed));
+        let mut deadline = std::pin::pin!(tokio::time::sleep(patience));
         let mut known = None;
         let mut woken = None;
         loop {
@@ -268,6 +271,13 @@ fn news(failed: &Option<(u64, Arc<StartReport>)>, known: u64) -> Option<Look> {
 }
 
 impl Publisher {
+    /// So many requests may wait, and so long; for those that come from here on.
+    pub(crate) fn let_wait(&self, queue: usize, patience: Duration) {
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.handle.0.queue.store(queue, Ordering::Relaxed);
+        self.handle.0.patience.store(patience, Ordering::Relaxed);
+    }
+
     /// So many workers may be asked for beside those that serve or start.
     pub(crate) fn allow_more(&self, more: usize) {
         self.handle.0.more.store(more, Ordering::Relaxed);
@@ -290,7 +300,7 @@ struct Place<'a>(&'a AtomicUsize);
 impl<'a> Place<'a> {
     fn take(shared: &'a Shared) -> Result<Self, NoLease> {
         let place = Self(&shared.waiting);
-        if shared.waiting.fetch_add(1, Ordering::Relaxed) >= shared.queue {
+        if shared.waiting.fetch_add(1, Ordering::Relaxed) >= shared.queue.load(Ordering::Relaxed) {
             Err(NoLease::QueueFull)
         } else {
             Ok(place)

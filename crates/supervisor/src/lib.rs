@@ -31,8 +31,8 @@ mod worker;
 
 #[cfg(not(loom))]
 pub use app::{
-    ATTEMPTS_MOST, App, CROWDED_DRAIN, GATE_GRACE, KILL_LIMIT, LAUNCH_GRACE, PAUSES, RAPID_FAILS_WINDOW,
-    RETRY_RECYCLE, STEADY,
+    ATTEMPTS_MOST, App, CROWDED_DRAIN, DOUBTED, GATE_GRACE, KILL_LIMIT, LAUNCH_GRACE, PAUSES,
+    RAPID_FAILS_WINDOW, RETRY_RECYCLE, STEADY,
 };
 #[cfg(not(loom))]
 pub use event::{Effect, Event, Evidence, RecycleCause, WorkerEvent};

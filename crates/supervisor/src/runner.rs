@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use config::{AppPlan, Limits, PortChoice};
+use config::{AppPlan, Limits, Plan, PortChoice};
 use contract::PairingToken;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -93,8 +93,8 @@ impl AppControl {
     }
 
     /// Replaces every worker by one that follows this plan, with overlap unless the plan forbids it.
-    pub fn recycle(&self, cause: RecycleCause, plan: AppPlan) {
-        self.config_files.send_replace(plan.config_files.clone());
+    pub fn recycle(&self, cause: RecycleCause, plan: Plan) {
+        self.config_files.send_replace(plan.app.config_files.clone());
         // A runner that is gone has nothing left to recycle.
         let _ = self.commands.send(Command::Recycle(cause, Box::new(plan)));
     }
@@ -110,7 +110,7 @@ impl AppControl {
 pub(crate) enum Command {
     Event(Event),
     /// Another plan, or the same once more.
-    Recycle(RecycleCause, Box<AppPlan>),
+    Recycle(RecycleCause, Box<Plan>),
 }
 
 /// Starts to look after one app. Must be called inside the control runtime.
@@ -130,10 +130,10 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     let (commands, from_control) = unbounded_channel();
     let (ended, over) = watch::channel(false);
     let config_files = watch::Sender::new(setup.plan.config_files.clone());
-    let patience = setup.plan.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
-    let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience, requests.clone());
+    let settings = Settings::of(&setup.plan, setup.drain_timeout);
+    let (handle, publisher) = AppHandle::new(setup.limits.start_queue, patience(&settings), requests.clone());
     let runner = Runner {
-        app: App::new(Settings::of(&setup.plan, setup.drain_timeout)),
+        app: App::new(settings),
         setup,
         launcher,
         processes: HashMap::new(),
@@ -148,6 +148,12 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     tokio::spawn(runner.run(first, Inboxes { from_process, from_control, from_proxy, looks }));
     (handle, AppControl { commands, over, config_files })
+}
+
+/// How long a request waits for a worker: as long as a start may take, after what must end before it.
+fn patience(settings: &Settings) -> Duration {
+    let start = settings.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
+    if settings.overlaps() { start } else { start + settings.drain_limit + settings.shutdown_time_limit }
 }
 
 #[derive(Debug)]
@@ -236,12 +242,13 @@ impl Runner {
         }
     }
 
-    fn recycle(&mut self, cause: RecycleCause, plan: AppPlan) {
-        let changed = plan != self.setup.plan;
-        self.setup.plan = plan;
-        let settings = || Box::new(Settings::of(&self.setup.plan, self.setup.drain_timeout));
-        let settings = changed.then(settings);
-        self.step(Event::Recycle { cause, settings });
+    fn recycle(&mut self, cause: RecycleCause, plan: Plan) {
+        let changed = plan.app != self.setup.plan || plan.drain_timeout != self.setup.drain_timeout;
+        (self.setup.plan, self.setup.limits) = (plan.app, plan.limits);
+        self.setup.drain_timeout = plan.drain_timeout;
+        let settings = Settings::of(&self.setup.plan, self.setup.drain_timeout);
+        self.publisher.let_wait(self.setup.limits.start_queue, patience(&settings));
+        self.step(Event::Recycle { cause, settings: changed.then(|| Box::new(settings)) });
     }
 
     /// One event and all that follows from it at once.

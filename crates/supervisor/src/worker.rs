@@ -27,6 +27,8 @@ pub struct Worker {
     pub(crate) called_off: bool,
     /// The plan that it was started from; an older one than the app's means that it is to be replaced.
     pub(crate) plan: u64,
+    /// When its start is given up, since the app may have been mended after it began.
+    doubted: Option<Instant>,
     /// What requests used of it since it listened.
     pub(crate) used: Option<Used>,
     /// Where it stands.
@@ -121,6 +123,7 @@ impl Worker {
             told: None,
             called_off: false,
             plan,
+            doubted: None,
             used: None,
             state: State::Launching { deadline },
         }
@@ -176,15 +179,29 @@ impl Worker {
         self.used.as_ref().is_some_and(|used| used.by.has_answered())
     }
 
+    /// Its start gets no longer than this; the first doubt counts.
+    pub(crate) fn doubt(&mut self, until: Instant) {
+        self.doubted.get_or_insert(until);
+    }
+
+    /// When its start is given up for another.
+    pub(crate) fn doubted(&self) -> Option<Instant> {
+        match self.state {
+            State::Launching { .. } | State::Warming { .. } => self.doubted,
+            State::Serving { .. } | State::Draining { .. } | State::Stopping { .. } | State::Gone => None,
+        }
+    }
+
     /// When something must be done about it, whatever happens until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.state {
+        let own = match self.state {
             State::Launching { deadline }
             | State::Warming { deadline, .. }
             | State::Draining { deadline }
             | State::Stopping { deadline, .. } => Some(deadline),
             State::Serving { .. } | State::Gone => None,
-        }
+        };
+        own.into_iter().chain(self.doubted()).min()
     }
 
     /// A launcher was started: another process of its subtree owns the listener.

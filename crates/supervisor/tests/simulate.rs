@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use config::PortChoice;
 use supervisor::process::{Exit, NotListening};
 use supervisor::{
     ATTEMPTS_MOST, App, CROWDED_DRAIN, Effect, Event, EventId, Evidence, Face, KILL_LIMIT, RecycleCause,
@@ -41,6 +42,8 @@ struct World {
     app: App,
     settings: Settings,
     instances: usize,
+    /// As many as there ever were to be.
+    widest: usize,
     /// Two workers must never exist at the same time.
     alone: bool,
     random: Random,
@@ -69,6 +72,7 @@ impl World {
             app: App::new(settings.clone()),
             settings,
             instances,
+            widest: instances,
             alone,
             random,
             now: beginning(),
@@ -189,7 +193,7 @@ impl World {
         assert!(launching <= 1, "one start at a time");
         let most = self.instances.max(2);
         // Only suspicions are not held back by those that are on their way out.
-        assert!(leaving <= most + self.instances + 1, "{leaving} leaving");
+        assert!(leaving <= self.widest.max(2) + self.widest + 1, "{leaving} leaving");
         let draining = |worker: &&Worker| matches!(worker.state, State::Draining { .. });
         if let Some(oldest) = workers.iter().find(draining).and_then(deadline).filter(|_| leaving > most) {
             assert!(oldest <= self.now + CROWDED_DRAIN, "{leaving} leaving, and the oldest has time");
@@ -302,8 +306,22 @@ impl World {
 
     fn recycle(&mut self) {
         let cause = self.random.pick(&[RecycleCause::Config, RecycleCause::Folder, RecycleCause::Schedule]);
-        let settings = self.random.one_in(2).then(|| Box::new(self.settings.clone()));
+        let changed = self.random.one_in(2);
+        if changed && self.widest > 1 {
+            self.instances = self.random.pick(&[1, 2, 3]);
+            self.widest = self.widest.max(self.instances);
+            self.settings.instances = self.instances;
+        }
+        let settings = changed.then(|| Box::new(self.settings.clone()));
+        let serving = |app: &App| match app.face() {
+            Face::Up(workers) => workers.len(),
+            _ => 0,
+        };
+        let before = serving(&self.app);
         self.step(Event::Recycle { cause, settings });
+        let overlaps = !self.settings.disallow_overlap && self.settings.port == PortChoice::Draw;
+        let kept = before.min(self.instances);
+        assert!(!overlaps || serving(&self.app) >= kept, "a worker went before the next one came");
     }
 
     fn reach_the_deadline(&mut self) {

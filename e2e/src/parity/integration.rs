@@ -114,6 +114,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "parity::a port of web.config is the one that the app listens on",
             "parity::stdout and stderr go to a log with the name that IIS gives it",
             "parity::two apps are two processes, whatever their hosting models",
+            "parity::https with a client certificate",
         ],
     },
     Entry {
@@ -122,7 +123,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationPreloadStartsApp, ApplicationInitializationPageIsRequested",
         behaviour: "As 46 and 47.",
         verdict: Same,
-        proven_by: &["parity::preload starts the app without a request"],
+        proven_by: &[
+            "parity::preload starts the app without a request",
+            "parity::the pages of applicationInitialization are asked for at the start",
+        ],
     },
     Entry {
         number: 83,

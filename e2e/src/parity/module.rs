@@ -18,7 +18,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RapidFailsPerMinuteTest",
         behaviour: "An app that ends more often than `rapidFailsPerMinute` is 502 and event 1003.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::beyond rapidFailsPerMinute it is 502.5 and event 1003"],
     },
     Entry {
         number: 86,
@@ -92,7 +92,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RecycleApplicationAfterWebConfigUpdated",
         behaviour: "A touched web.config of the app or of its parent means another process.",
         verdict: Same,
-        proven_by: &["parity::a touched web.config means a new process"],
+        proven_by: &[
+            "parity::a touched web.config means a new process",
+            "parity::a touched web.config of the site root means a new process",
+        ],
     },
     Entry {
         number: 94,
@@ -265,7 +268,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "what is measured is the memory of the app, where IIS looks at its worker process and so never \
              at an app out of process",
         ),
-        proven_by: &[],
+        proven_by: &["parity::memory beyond its limit replaces the process"],
     },
     Entry {
         number: 116,

@@ -67,7 +67,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "the trace file holds the server's own event lines, since there is no DLL to trace; `eventlog` \
              is where those go anyhow",
         ),
-        proven_by: &["parity::a log keeps UTF-8, and there is one for each start"],
+        proven_by: &[
+            "parity::the trace file of debugFile",
+            "parity::a log keeps UTF-8, and there is one for each start",
+        ],
     },
     Entry {
         number: 37,
@@ -111,7 +114,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "HttpsClientCert_GetCertInformation",
         behaviour: "The app sees the client certificate that was sent.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::https with a client certificate"],
     },
     Entry {
         number: 42,
@@ -173,7 +176,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationInitializationPageIsRequested",
         behaviour: "The pages of `applicationInitialization` are requested at the start.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the pages of applicationInitialization are asked for at the start"],
     },
     Entry {
         number: 48,
@@ -181,7 +184,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "UpgradeFeatureDetectionEnabled_OutOfProcess",
         behaviour: "With WebSockets on, the app can upgrade.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the app can upgrade, unless web.config turns WebSockets off"],
     },
     Entry {
         number: 49,
@@ -189,7 +192,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "UpgradeFeatureDetectionDisabled_OutOfProcess",
         behaviour: "With `webSocket enabled=\"false\"` the app cannot upgrade.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the app can upgrade, unless web.config turns WebSockets off"],
     },
     Entry {
         number: 50,

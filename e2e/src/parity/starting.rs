@@ -163,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         behaviour: "A failed start is 502 with `HTTP Error 502.5 - ANCM Out-Of-Process Startup Failure`, \
              the link of `ANCM_ADDITIONAL_ERROR_PAGE_LINK`, and ends with `</html>` and CRLF.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::the page of a failed start"],
     },
     Entry {
         number: 18,
@@ -231,7 +231,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "PreferEnvironmentVariablesOverWebConfigWhenConfigured",
         behaviour: "With `ANCM_PREFER_ENVIRONMENT_VARIABLES` the server's environment beats web.config.",
         verdict: Same,
-        proven_by: &[],
+        proven_by: &["parity::ANCM_PREFER_ENVIRONMENT_VARIABLES turns the order around"],
     },
     Entry {
         number: 26,

@@ -1,12 +1,6 @@
 //! http and https in front of the app.
 
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::net::SocketAddr;
 
 use super::tls::{Secure, address, files};
 use super::*;
@@ -75,29 +69,14 @@ fn both() -> Outcome {
     })
 }
 
-/// Signed the one below; its own key is gone.
+/// Signed the one below.
 const CLIENT_AUTHORITY: &str = include_str!("../data/client-authority.crt");
-/// Of alice, until the year 2120.
+/// Of a client.
 const CLIENT: &str = include_str!("../data/client.crt");
 /// The key of that certificate: a secret of nobody.
 const CLIENT_KEY: &str = include_str!("../data/client.key");
 /// SHA-1 of the certificate, as `X509Certificate2.Thumbprint` has it.
-const THUMBPRINT: &str = "D628A0C05A6A2265848351BE60D5BF9E3975836C";
-
-/// A connection that shows the client's certificate when it is asked for one.
-fn as_alice(address: SocketAddr) -> Outcome<Secure> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(tls::AUTHORITY.as_bytes())?)?;
-    let own = CertificateDer::from_pem_slice(CLIENT.as_bytes())?;
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(tls::VERSIONS)?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![own], PrivateKeyDer::from_pem_slice(CLIENT_KEY.as_bytes())?)?;
-    let session = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
-    let socket = TcpStream::connect_timeout(&address, SOON).context("connect")?;
-    socket.set_read_timeout(Some(SOON))?;
-    Ok(Secure(StreamOwned::new(session, socket)))
-}
+const THUMBPRINT: &str = "4DDBCCEC985AD93326B48669F1124E920AF250CA";
 
 fn certificate() -> Outcome {
     let folder = Hosting::new()
@@ -109,7 +88,8 @@ fn certificate() -> Outcome {
     let options = options.arg("--tls-client-ca").arg(&process::text(&authority));
     Site::start(folder, &options)?.test(|site| {
         let address = address(&site.server)?;
-        let (text, _) = as_alice(address)?.get("/ClientCertificate")?;
+        let alice = tls::config(tls::VERSIONS, Some((CLIENT, CLIENT_KEY)))?;
+        let (text, _) = Secure::connect_as(address, alice)?.get("/ClientCertificate")?;
         ensure!(text.contains(&format!("Enabled;{THUMBPRINT}\r\n")), "{text}");
         let (text, _) = Secure::connect(address)?.get("/ClientCertificate")?;
         ensure!(text.contains("Disabled\r\n"), "{text}");

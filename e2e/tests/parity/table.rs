@@ -1,16 +1,34 @@
-//! The table itself: true, and as `docs/ancm-parity.md` has it.
+//! The table itself: complete, true, and as `docs/ancm-parity.md` has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use e2e::parity::{entries, page};
+use e2e::parity::{Entry, Verdict, entries, page};
 
 use super::*;
 
 pub(super) const TRIALS: &[Trial] = &[
+    ("every entry is there once, and says why it is not the same", whole),
     ("every trial that an entry names is one of a suite", named),
     ("docs/ancm-parity.md is as the table has it", written),
 ];
+
+fn whole() -> Outcome {
+    let numbers: Vec<u16> = entries().iter().map(|entry| entry.number).collect();
+    ensure!(numbers == (1..=135).collect::<Vec<u16>>(), "the numbers are {numbers:?}");
+    let bare: Vec<u16> = entries().iter().filter(|entry| !told(entry)).map(|entry| entry.number).collect();
+    ensure!(bare.is_empty(), "without a trial or a reason: {bare:?}");
+    Ok(())
+}
+
+/// Whether it has what its verdict asks for.
+fn told(entry: &Entry) -> bool {
+    match entry.verdict {
+        Verdict::Same => !entry.proven_by.is_empty(),
+        Verdict::Different(why) => !entry.proven_by.is_empty() && !why.is_empty(),
+        Verdict::NotApplicable(why) => !why.is_empty(),
+    }
+}
 
 fn named() -> Outcome {
     let mut suites: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

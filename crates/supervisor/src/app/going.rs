@@ -66,6 +66,9 @@ impl App {
 
     fn expire_one(&mut self, id: WorkerId, now: Instant) {
         let worker = self.known(id);
+        if worker.doubted().is_some_and(|until| until <= now) {
+            return self.give_up_launch(id, now);
+        }
         match worker.state {
             State::Launching { .. } => {
                 let why = NotListening::Deadline { elsewhere: Vec::new() };

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::App;
-use super::protection::STEADY;
 use super::start::Start;
 use crate::event::{Effect, Evidence, WorkerEvent};
 use crate::face::{ServingWorker, WorkerId};
 use crate::failures::Cause;
 use crate::messages::{Suspicion, ToProxy};
 use crate::process::Exit;
-use crate::worker::{Means, State, Used, Worker};
+use crate::worker::{Means, State, Used};
 
 impl App {
     pub(super) fn worker_event(&mut self, id: WorkerId, what: WorkerEvent, now: Instant) {
@@ -154,9 +153,9 @@ impl App {
     fn note_loss(&mut self, id: WorkerId, now: Instant) {
         self.note_steadiness(now);
         self.protection.exited();
-        if !self.known(id).has_answered() && matches!(self.start, Start::Due { .. } | Start::Running { .. }) {
-            // Another start is under way, and tells whether the app is sound.
-            self.protection.failed();
+        if !self.known(id).has_answered() && !matches!(self.start, Start::Idle | Start::Over) {
+            // Another start is under way or held back, and tells whether the app is sound.
+            self.protection.failed(now);
         }
     }
 
@@ -172,12 +171,9 @@ impl App {
 
     /// Whoever has served for long shows that the app is sound.
     pub(super) fn note_steadiness(&mut self, now: Instant) {
-        let steady = |worker: &Worker| {
-            let used = worker.used.as_ref().filter(|_| worker.serving().is_some());
-            used.is_some_and(|used| now.saturating_duration_since(used.since) >= STEADY)
-        };
-        if self.workers.iter().any(steady) {
-            self.protection.is_sound();
+        let served = self.workers.iter().filter(|worker| worker.serving().is_some());
+        if let Some(since) = served.filter_map(|worker| Some(worker.used.as_ref()?.since)).min() {
+            self.protection.served(since, now);
         }
     }
 

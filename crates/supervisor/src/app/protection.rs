@@ -26,6 +26,8 @@ pub const RAPID_FAILS_WINDOW: Duration = Duration::from_secs(60);
 pub(super) struct Protection {
     /// Failures in a row.
     failures: u32,
+    /// The last of them.
+    failed: Option<Instant>,
     /// Workers that ended by themselves since the window began.
     exits: u32,
     /// When it did.
@@ -34,9 +36,10 @@ pub(super) struct Protection {
 
 impl Protection {
     /// A start failed, or a worker ended before it answered. Nothing may be started for so long.
-    pub(super) fn failed(&mut self) -> Duration {
+    pub(super) fn failed(&mut self, now: Instant) -> Duration {
         let pause = PAUSES.get(self.failures as usize).or(PAUSES.last()).copied().unwrap_or_default();
         self.failures = self.failures.saturating_add(1);
+        self.failed = Some(now);
         pause
     }
 
@@ -45,9 +48,12 @@ impl Protection {
         self.failures
     }
 
-    /// A worker has served for [`STEADY`].
-    pub(super) fn is_sound(&mut self) {
-        self.failures = 0;
+    /// A worker serves since then. What failed meanwhile is not made good by one that was sound all along.
+    pub(super) fn served(&mut self, since: Instant, now: Instant) {
+        let sound = self.failed.map_or(since, |failed| since.max(failed));
+        if now.saturating_duration_since(sound) >= STEADY {
+            self.failures = 0;
+        }
     }
 
     /// A worker ended although nobody told it to.
@@ -64,6 +70,11 @@ impl Protection {
             return None;
         }
         (self.exits > limit).then_some(begun + RAPID_FAILS_WINDOW)
+    }
+
+    /// A recycle: IIS counts for each application object, and makes another one.
+    pub(super) fn forget_exits(&mut self) {
+        (self.exits, self.window) = (0, None);
     }
 
     /// What comes now is another app, as far as one can know.
@@ -83,12 +94,14 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_half_a_minute_and_soundness_ends_them() {
-        let mut protection = Protection::default();
-        let told: Vec<u128> = (0..10).map(|_| protection.failed().as_millis()).collect();
+        let (mut protection, start) = (Protection::default(), beginning());
+        let told: Vec<u128> = (0..10).map(|_| protection.failed(start).as_millis()).collect();
         assert_eq!(told, [0, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
         assert_eq!(protection.failures(), 10);
-        protection.is_sound();
-        assert_eq!(protection.failed(), Duration::ZERO);
+        protection.served(start - STEADY, start + STEADY / 2);
+        assert_eq!(protection.failures(), 10, "it served already when the last start failed");
+        protection.served(start - STEADY, start + STEADY);
+        assert_eq!(protection.failed(start + STEADY), Duration::ZERO);
     }
 
     #[test]

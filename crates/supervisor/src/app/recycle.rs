@@ -19,6 +19,9 @@ use crate::worker::{State, Used, Worker};
 /// not start.
 pub const RETRY_RECYCLE: Duration = Duration::from_secs(60);
 
+/// What a start still gets when the app may have been mended since it began.
+pub const DOUBTED: Duration = Duration::from_secs(3);
+
 impl App {
     /// Everything is to be replaced. What is known of failures is forgotten where the app may be another one now.
     pub(super) fn recycle(&mut self, cause: RecycleCause, settings: Option<Box<Settings>>, now: Instant) {
@@ -29,6 +32,7 @@ impl App {
         if matches!(self.start, Start::Over) {
             return;
         }
+        self.protection.forget_exits();
         if cause.is_news() {
             self.protection.forget();
             self.calm_until = None;
@@ -51,6 +55,10 @@ impl App {
                 State::Launching { .. } | State::Warming { .. } if changed || !self.settings.overlaps() => {
                     self.give_up_launch(id, now);
                 }
+                // Unless it hangs: what it hangs on may be what was mended.
+                State::Launching { .. } | State::Warming { .. } if cause.is_news() => {
+                    self.worker(id).doubt(now + DOUBTED);
+                }
                 State::Serving { .. } if !self.settings.overlaps() => {
                     self.drain(id, now + self.settings.drain_limit, now);
                 }
@@ -65,18 +73,18 @@ impl App {
     }
 
     /// Its place is taken by another launch, for which those who wait go on waiting.
-    fn give_up_launch(&mut self, id: WorkerId, now: Instant) {
+    pub(super) fn give_up_launch(&mut self, id: WorkerId, now: Instant) {
         self.call_off(id, now);
         if matches!(&self.start, Start::Running { worker, .. } if *worker == id) {
             self.begin();
         }
     }
 
-    /// The new plan may want fewer workers than there are.
+    /// The new plan may want fewer workers than there are. One that only starts takes nobody's place yet.
     fn drop_surplus(&mut self, now: Instant) {
-        let surplus = self.live().saturating_sub(self.settings.instances);
         let serving: Vec<_> =
             self.workers.iter().filter(|worker| worker.serving().is_some()).map(|worker| worker.id).collect();
+        let surplus = serving.len().saturating_sub(self.settings.instances);
         for id in serving.into_iter().take(surplus) {
             self.drain(id, now + self.settings.drain_limit, now);
         }
@@ -96,9 +104,12 @@ impl App {
         }
     }
 
-    /// A start failed. Where it was to replace a worker, that one stays, as if nothing had been asked.
-    pub(super) fn recycle_failed(&mut self, now: Instant) {
-        let plan = self.plan;
+    /// A start that followed this plan failed. Where it was to replace a worker, that one stays, as if nothing had been
+    /// asked. What was asked for since is still to be done.
+    pub(super) fn recycle_failed(&mut self, plan: u64, now: Instant) {
+        if plan != self.plan {
+            return;
+        }
         let mut kept = Vec::new();
         for worker in self.workers.iter_mut().filter(|worker| worker.serving().is_some()) {
             if worker.plan != plan {
@@ -166,6 +177,7 @@ impl App {
             return;
         }
         self.report(self.settings.recycled(cause, self.known(id).owner));
+        self.protection.forget_exits();
         // Older than any plan but the first, and the first has no elder: both numbers only tell apart.
         self.plan += 1;
         let plan = self.plan;

@@ -88,7 +88,7 @@ impl App {
         if let PortChoice::Invalid(text) = &self.settings.port {
             let cause = Cause::InvalidPort(text.clone());
             let last = FailedAttempt { cause, port: 0, evidence: Evidence::default() };
-            return self.attempt_failed(failed, last, now);
+            return self.attempt_failed(failed, last, self.plan, now);
         }
         self.made += 1;
         let id = WorkerId(self.made);
@@ -111,9 +111,9 @@ impl App {
         leaving < most || (leaving == most && self.live() < self.target())
     }
 
-    /// Requests that wait for a worker go before those that linger on one that must go anyway. Not where two must not
-    /// run at the same time: there the new worker needs what the old one holds, and a clean end is the surest
-    /// way to it.
+    /// Requests that wait for a worker go before those that linger on one that must go anyway: these get a second, and
+    /// one that was told to end gets no time to do so cleanly. Not where two must not run at the same time: there the new
+    /// worker needs what the old one holds, and a clean end is the surest way to it.
     fn make_room(&mut self, now: Instant) {
         if !self.settings.overlaps() || self.workers.iter().any(Worker::is_killed) {
             return;
@@ -121,8 +121,9 @@ impl App {
         if self.live() > 0 {
             return self.hurry_oldest(now);
         }
-        if let Some(oldest) = self.workers.first() {
-            self.kill(oldest.id, now);
+        match self.workers.iter().find(|worker| !worker.is_draining()) {
+            Some(ending) => self.kill(ending.id, now),
+            None => self.hurry_oldest(now),
         }
     }
 
@@ -138,16 +139,16 @@ impl App {
         };
         let evidence = if last == Evidence::default() { evidence } else { last };
         let worker = self.known(id);
-        let (port, exit) = (worker.port, worker.exit);
+        let (port, exit, plan) = (worker.port, worker.exit, worker.plan);
         match cause {
             Some(Cause::Crashed) if worker.has_answered() => self.starts += 1,
             Some(Cause::Crashed) => {
                 let cause = Cause::Unanswered(exit);
                 self.unanswered(&FailedAttempt { cause, port, evidence }, now);
             }
-            Some(cause) => self.attempt_failed(failed, FailedAttempt { cause, port, evidence }, now),
-            None => {
-                self.attempt_failed(failed, FailedAttempt { cause: Cause::Ended(exit), port, evidence }, now)
+            cause => {
+                let cause = cause.unwrap_or(Cause::Ended(exit));
+                self.attempt_failed(failed, FailedAttempt { cause, port, evidence }, plan, now);
             }
         }
     }
@@ -163,7 +164,13 @@ impl App {
         }
     }
 
-    fn attempt_failed(&mut self, mut failed: Vec<FailedAttempt>, last: FailedAttempt, now: Instant) {
+    fn attempt_failed(
+        &mut self,
+        mut failed: Vec<FailedAttempt>,
+        last: FailedAttempt,
+        plan: u64,
+        now: Instant,
+    ) {
         let attempts = u32::try_from(failed.len()).expect("there are two attempts at most") + 1;
         let may_help = match self.settings.port {
             PortChoice::Draw => last.may_be_the_port(),
@@ -180,23 +187,23 @@ impl App {
         }
         let report = self.settings.start_report(&failed, &last);
         self.report(self.settings.start_failed(&report));
-        self.start_failed(report, now);
+        self.start_failed(report, plan, now);
     }
 
     /// The whole start came to nothing: what serves goes on, and nothing is started for a while.
-    fn start_failed(&mut self, report: StartReport, now: Instant) {
+    fn start_failed(&mut self, report: StartReport, plan: u64, now: Instant) {
         let pause = self.fail(now);
         self.end_start(report, now + pause);
         if pause.is_zero() {
             self.start = Start::Idle;
         }
-        self.recycle_failed(now);
+        self.recycle_failed(plan, now);
     }
 
     /// Counts a failure; how long nothing is started for it.
     fn fail(&mut self, now: Instant) -> Duration {
         self.note_steadiness(now);
-        let pause = self.protection.failed();
+        let pause = self.protection.failed(now);
         if !pause.is_zero() {
             self.report(self.settings.pausing(pause, self.protection.failures()));
         }

@@ -415,3 +415,4 @@ async fn requests_get_over_many_deaths_of_the_app() {
 
 mod failing;
 mod offline;
+mod reload;

@@ -80,7 +80,8 @@ fn effective(one: &Effective) -> Row {
     };
     let value = match one.unit {
         "" if one.value.is_empty() => "-".to_owned(),
-        "" => grouped(&one.value),
+        // A number without a unit may be a port.
+        "" => one.value.clone(),
         unit => format!("{} {unit}", grouped(&one.value)),
     };
     (name, value, origin(&one.origin))

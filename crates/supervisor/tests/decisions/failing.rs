@@ -1,0 +1,99 @@
+//! Starts and workers that fail, and how seldom it is tried again.
+
+use super::*;
+
+/// Ends in the first second of service.
+fn crash(case: &mut Case, id: u64) -> Vec<Effect> {
+    let exit = Exit::Signal(9);
+    let mut effects = case.worker(id, WorkerEvent::Exited { exit, evidence: Evidence::default() });
+    effects.extend(case.worker(id, gone()));
+    effects
+}
+
+/// Follows the deadlines, lets every start fail, and says how many milliseconds after the first each came.
+fn failures(case: &mut Case, mut due: Vec<u64>, fail: impl Fn(&mut Case, u64) -> Vec<Effect>) -> Vec<u128> {
+    let begun = case.now;
+    let mut starts = Vec::new();
+    while starts.len() < 10 {
+        match due.pop() {
+            Some(id) => {
+                starts.push((case.now - begun).as_millis());
+                due = launched(&fail(case, id));
+            }
+            None => {
+                case.now = case.app.deadline().expect("it always runs");
+                due = launched(&case.step(Event::Tick));
+            }
+        }
+    }
+    starts
+}
+
+const STARTS: [u128; 10] = [0, 0, 500, 1500, 3500, 7500, 15_500, 31_500, 61_500, 91_500];
+
+#[test]
+fn an_app_that_always_runs_is_tried_ever_more_seldom() {
+    let mut case = Case::always_running();
+    let first = launched(&case.step(Event::Tick));
+    assert_eq!(failures(&mut case, first, Case::fail), STARTS);
+}
+
+#[test]
+fn one_that_listens_and_ends_at_once_as_well() {
+    let mut case =
+        Case::with(Settings { always_running: true, rapid_fails_per_minute: 100, ..Case::settings() });
+    let first = launched(&case.step(Event::Tick));
+    let ends = |case: &mut Case, id| {
+        case.serve(id);
+        crash(case, id)
+    };
+    assert_eq!(failures(&mut case, first, ends), STARTS);
+}
+
+#[test]
+fn one_that_serves_for_long_says_nothing_of_a_second_that_cannot_start() {
+    let mut case = Case::with(Settings { always_running: true, instances: 2, ..Case::settings() });
+    assert_eq!(launched(&case.step(Event::Tick)), [1]);
+    case.serve(1);
+    case.serve(2);
+    case.now += Duration::from_secs(100);
+    let due = launched(&crash(&mut case, 2));
+    assert_eq!(due, [3], "the first failure costs nothing");
+    assert_eq!(failures(&mut case, due, Case::fail)[..9], STARTS[1..]);
+}
+
+#[test]
+fn a_minute_of_service_ends_the_back_off() {
+    let mut case = Case::new(PortChoice::Draw);
+    let mut id = 1;
+    for _ in 0..3 {
+        while case.wake(u64::MAX).is_empty() {
+            case.now = case.app.deadline().expect("it is held back");
+            let _ = case.step(Event::Tick);
+        }
+        let _ = case.fail(id);
+        id += 1;
+    }
+    let Face::Failed { until, .. } = case.app.face() else { panic!("it is held back") };
+    case.now = until;
+    let _ = case.step(Event::Tick);
+    assert_eq!(launched(&case.wake(u64::MAX)), [id]);
+    case.serve(id);
+    case.now += Duration::from_secs(60);
+    let _ = crash(&mut case, id);
+    assert!(matches!(case.app.face(), Face::Asleep { .. }), "a first failure, which costs nothing");
+}
+
+#[test]
+fn every_recycle_of_all_forgets_how_many_ended() {
+    for cause in [RecycleCause::Config, RecycleCause::Operator, RecycleCause::Schedule] {
+        let mut case = Case::with(Settings { rapid_fails_per_minute: 0, ..Case::settings() });
+        assert_eq!(launched(&case.wake(0)), [1]);
+        case.serve(1);
+        let Face::Up(workers) = case.app.face() else { panic!("it serves") };
+        workers[0].enter(0).expect("it is open").answered();
+        let _ = crash(&mut case, 1);
+        let _ = case.step(Event::Recycle { cause, settings: None });
+        assert_eq!(launched(&case.wake(u64::MAX)), [2], "{cause:?}");
+    }
+}

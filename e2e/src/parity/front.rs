@@ -14,8 +14,8 @@ pub(super) const ENTRIES: &[Entry] = &[
              here the path is passed on as it came and decoded once, by the app",
         ),
         proven_by: &[
-            "front::escapes in a path are decoded once, except %2F",
             "framing::a .NET app sees the path that was sent, and the base as the client wrote it",
+            "framing::paths as docs/paths.md says, any app",
         ],
     },
     Entry {
@@ -111,6 +111,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         proven_by: &[
             "front::a hundred clients leave within their uploads, and the app is served on",
             "front::RequestAborted fires for a client that leaves, and only for it",
+            "streaming::RequestAborted fires in a .NET app within a second",
         ],
     },
     Entry {
@@ -178,7 +179,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "`\\`, `%5C`, `%2F` and doubled slashes in the base are 404: Kestrel does not take them for \
              slashes and would serve such a request as if it had no base",
         ),
-        proven_by: &["front::a path base in every spelling", "front::a path base with doubled slashes"],
+        proven_by: &[
+            "front::a path base in every spelling",
+            "framing::paths as docs/paths.md says, below a base",
+        ],
     },
     Entry {
         number: 70,

@@ -26,11 +26,6 @@ pub(super) fn add(suite: Suite) -> Suite {
             &[Need::Dotnet],
             offline,
         )
-        .needing(
-            "a changed web.config ends an open WebSocket in order, and the next one works",
-            &[Need::Dotnet],
-            changed,
-        )
 }
 
 type Socket = WebSocket<TcpStream>;
@@ -121,27 +116,6 @@ fn offline() -> Outcome {
             ensure!(response.status == 503 && response.text() == "back soon", "{}", response.describe());
             std::fs::remove_file(page)?;
             wait_for("the app", seconds(20), || pid(server).ok())?;
-        }
-        Ok(())
-    })
-}
-
-/// The old process may finish what it does, within the drain timeout, while the new one serves.
-fn changed() -> Outcome {
-    let folder = Folder::app("probe")?;
-    let original = std::fs::read_to_string(folder.path().join("web.config"))?;
-    hosting(&folder, &["--drain-timeout", "1"], |server| {
-        for round in 1..=2 {
-            let before = pid(server)?;
-            let (mut socket, _) = open(server, "")?;
-            echoed(&mut socket, Message::text("Hello"))?;
-            let limit = format!("<aspNetCore requestTimeout=\"00:0{round}:00\" ");
-            folder.write("web.config", original.replace("<aspNetCore ", &limit))?;
-            let (code, _) = closed(&mut socket).context(format!("round {round}"))?;
-            ensure!(code == CloseCode::Away, "round {round}: closed with {code:?}");
-            let (mut socket, _) = open(server, "")?;
-            echoed(&mut socket, Message::text("Hello again"))?;
-            ensure!(pid(server)? != before, "round {round}: the same process answers");
         }
         Ok(())
     })

@@ -101,21 +101,7 @@ async fn serve(
 }
 
 fn site(plan: &Plan, inherited: &[(OsString, OsString)], voice: Voice<'_>) -> Site {
-    Site::of(plan, is_development(plan, inherited), voice.writer.map(Writer::log))
-}
-
-/// Whether the app runs in the Development environment: `ASPNETCORE_ENVIRONMENT`, else `DOTNET_ENVIRONMENT`, from
-/// web.config and flags before our own.
-fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
-    let value = |name: &str| {
-        let own = inherited.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
-        let set = plan.app.environment.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
-        set.map(|entry| entry.value.clone())
-            .or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
-    };
-    value("ASPNETCORE_ENVIRONMENT")
-        .or_else(|| value("DOTNET_ENVIRONMENT"))
-        .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
+    Site::of(plan, plan.app.is_development(inherited), voice.writer.map(Writer::log))
 }
 
 /// Who tells what happens: event lines, and the access log's part of the sums.

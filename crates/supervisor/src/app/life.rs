@@ -153,10 +153,22 @@ impl App {
     fn note_loss(&mut self, id: WorkerId, now: Instant) {
         self.note_steadiness(now);
         self.protection.exited();
-        if !self.known(id).has_answered() && !matches!(self.start, Start::Idle | Start::Over) {
-            // Another start is under way or held back, and tells whether the app is sound.
-            self.protection.failed(now);
+        if self.known(id).has_answered() || !self.is_another_failure(id) {
+            return;
         }
+        match &self.start {
+            // It is judged by itself, or together with the one whose end is being judged.
+            Start::Idle | Start::Over | Start::Running { cause: Some(Cause::Crashed), .. } => {}
+            // Another start is under way or held back, and tells whether the app is sound.
+            Start::Due { .. } | Start::Running { .. } | Start::Failed { .. } => {
+                self.protection.failed(now);
+            }
+        }
+    }
+
+    /// Several that served at the same time and ended together, killed or for want of what they share, failed once.
+    pub(super) fn is_another_failure(&self, id: WorkerId) -> bool {
+        self.known(id).used.as_ref().is_none_or(|used| self.protection.is_later(used.since))
     }
 
     /// Whether the end of this worker was a failed start is judged when nothing of it is left: the answer to its last

@@ -48,6 +48,11 @@ impl Protection {
         self.failures
     }
 
+    /// Not before the last failure.
+    pub(super) fn is_later(&self, than: Instant) -> bool {
+        self.failed.is_none_or(|failed| than >= failed)
+    }
+
     /// A worker serves since then. What failed meanwhile is not made good by one that was sound all along.
     pub(super) fn served(&mut self, since: Instant, now: Instant) {
         let sound = self.failed.map_or(since, |failed| since.max(failed));

@@ -148,7 +148,7 @@ impl App {
             Some(Cause::Crashed) if worker.has_answered() => self.starts += 1,
             Some(Cause::Crashed) => {
                 let cause = Cause::Unanswered(exit);
-                self.unanswered(&FailedAttempt { cause, port, evidence }, now);
+                self.unanswered(id, &FailedAttempt { cause, port, evidence }, now);
             }
             cause => {
                 let cause = cause.unwrap_or(Cause::Ended(exit));
@@ -159,10 +159,11 @@ impl App {
 
     /// A worker listened and ended before it answered. Whoever waits for what follows is not to blame: the first time
     /// the next start is tried for them.
-    fn unanswered(&mut self, last: &FailedAttempt, now: Instant) {
+    fn unanswered(&mut self, id: WorkerId, last: &FailedAttempt, now: Instant) {
         let report = self.settings.start_report(&[], last);
         self.report(self.settings.unanswered(&report));
-        match self.fail(now) {
+        let pause = if self.is_another_failure(id) { self.fail(now) } else { Duration::ZERO };
+        match pause {
             pause if pause.is_zero() => self.starts += 1,
             pause => self.end_start(report, now + pause),
         }

@@ -117,3 +117,19 @@ fn requests_that_time_out_are_told_at_once_and_then_together() {
     assert!(case.after(LATE_LINES).is_empty());
     assert_eq!(line(&case.step(late())), format!("1 request {said}"));
 }
+
+#[test]
+fn several_that_are_killed_together_are_one_failure() {
+    let mut case = Case::with(Settings { instances: 4, ..Case::settings() });
+    assert_eq!(launched(&case.wake(0)), [1]);
+    case.serve(1);
+    for id in 2..=4 {
+        assert_eq!(launched(&case.step(Event::More)), [id]);
+        case.serve(id);
+    }
+    for id in 1..=4 {
+        case.now += Duration::from_millis(1);
+        let _ = case.worker(id, gone());
+    }
+    assert_eq!(launched(&case.wake(u64::MAX)), [5], "the first failure costs nothing");
+}

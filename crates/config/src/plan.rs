@@ -1,5 +1,6 @@
 //! The Plan: everything the operator asked for. Plain data; nothing here can fail.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -166,6 +167,23 @@ pub struct AppPlan {
     pub private_network: bool,
     /// Every web.config that this plan comes from or would come from if it were there, the app's own first.
     pub config_files: Vec<PathBuf>,
+}
+
+impl AppPlan {
+    /// Whether the app runs in the Development environment: `ASPNETCORE_ENVIRONMENT`, else `DOTNET_ENVIRONMENT`, from
+    /// web.config and flags before what it inherits.
+    #[must_use]
+    pub fn is_development(&self, inherited: &[(OsString, OsString)]) -> bool {
+        let value = |name: &str| {
+            let own = inherited.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
+            let set = self.environment.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
+            set.map(|entry| entry.value.clone())
+                .or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
+        };
+        value("ASPNETCORE_ENVIRONMENT")
+            .or_else(|| value("DOTNET_ENVIRONMENT"))
+            .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
+    }
 }
 
 /// Which section of web.config, or its absence, describes the app.

@@ -24,7 +24,17 @@ pub(crate) struct Reloader {
     /// What was asked for since the last reading began.
     due: Option<RecycleCause>,
     /// What is being read, and why.
-    reading: Option<(RecycleCause, JoinHandle<(Loaded, bool)>)>,
+    reading: Option<(Wish, JoinHandle<(Loaded, bool)>)>,
+    /// What holds was read before anybody watched the disk.
+    unsure: bool,
+}
+
+/// Why something is read.
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Asked(RecycleCause),
+    /// It may have changed between the first reading and the watching; only what differs is news.
+    Unsure,
 }
 
 /// What came of a reading.
@@ -47,7 +57,7 @@ impl Reloader {
     /// The plan that holds was made of this input.
     pub(crate) fn new(input: Input, plan: Plan) -> Self {
         let from_file = has_web_config(&input.folder);
-        Self { input: Arc::new(input), plan, from_file, due: None, reading: None }
+        Self { input: Arc::new(input), plan, from_file, due: None, reading: None, unsure: true }
     }
 
     /// What holds.
@@ -78,26 +88,42 @@ impl Reloader {
         self.due = [self.due, Some(cause)].into_iter().flatten().max_by_key(|cause| weight(*cause));
     }
 
-    /// The next outcome; never, while nobody asks. May be dropped and called again.
+    /// The next outcome; never, while nobody asks. To be called once the disk is watched. May be dropped and called
+    /// again.
     pub(crate) async fn next(&mut self) -> Outcome {
-        if self.reading.is_none()
-            && let Some(cause) = self.due.take()
-        {
-            if cause == RecycleCause::Config && self.plan.app.disallow_rotation_on_config_change {
-                return Outcome::Ignored;
+        loop {
+            if self.reading.is_none() {
+                let Some(wish) = self.wish() else { return std::future::pending().await };
+                if matches!(wish, Wish::Asked(RecycleCause::Config))
+                    && self.plan.app.disallow_rotation_on_config_change
+                {
+                    return Outcome::Ignored;
+                }
+                let input = Arc::clone(&self.input);
+                let read = move || (config::load(&input, &DiskFiles), has_web_config(&input.folder));
+                self.reading = Some((wish, tokio::task::spawn_blocking(read)));
             }
-            let input = Arc::clone(&self.input);
-            let read = move || (config::load(&input, &DiskFiles), has_web_config(&input.folder));
-            self.reading = Some((cause, tokio::task::spawn_blocking(read)));
+            let Some((wish, reading)) = &mut self.reading else { continue };
+            let wish = *wish;
+            let read = reading.await;
+            self.reading = None;
+            return match (wish, read) {
+                (Wish::Unsure, Ok((loaded, _))) if loaded.plan.as_ref() == Some(&self.plan) => continue,
+                (Wish::Unsure, Ok((loaded, from_file))) => {
+                    self.judge(RecycleCause::Config, loaded, from_file)
+                }
+                (Wish::Asked(cause), Ok((loaded, from_file))) => self.judge(cause, loaded, from_file),
+                (_, Err(_)) => {
+                    Outcome::Refused("reading it failed on an error of the server's own".to_owned())
+                }
+            };
         }
-        let Some((cause, reading)) = &mut self.reading else { return std::future::pending().await };
-        let cause = *cause;
-        let read = reading.await;
-        self.reading = None;
-        match read {
-            Ok((loaded, from_file)) => self.judge(cause, loaded, from_file),
-            Err(_) => Outcome::Refused("reading it failed on an error of the server's own".to_owned()),
-        }
+    }
+
+    /// Whatever is read makes sure.
+    fn wish(&mut self) -> Option<Wish> {
+        let unsure = std::mem::take(&mut self.unsure);
+        self.due.take().map(Wish::Asked).or(unsure.then_some(Wish::Unsure))
     }
 
     /// An empty, half-written or missing file never replaces one that was good: a deployment is under way.
@@ -126,4 +152,45 @@ impl Reloader {
 
 fn has_web_config(folder: &Path) -> bool {
     DiskFiles.list(folder).iter().any(|name| name.eq_ignore_ascii_case("web.config"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn next(reloader: &mut Reloader) -> Option<Outcome> {
+        tokio::time::timeout(Duration::from_secs(1), reloader.next()).await.ok()
+    }
+
+    #[test]
+    fn what_changed_before_anybody_watched_is_found_and_nothing_else() {
+        let folder = std::env::temp_dir().join(format!("falconer-reload-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let write = |limit: u32| {
+            let text = format!(
+                "<configuration><system.webServer><aspNetCore processPath=\"/bin/true\" startupTimeLimit=\"{limit}\" \
+                 /></system.webServer></configuration>"
+            );
+            std::fs::write(folder.join("web.config"), text).expect("a file");
+        };
+        write(10);
+        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut same = Reloader::new(input.clone(), plan.clone());
+            assert!(next(&mut same).await.is_none(), "nothing changed");
+            let mut other = Reloader::new(input, plan);
+            write(20);
+            let outcome = next(&mut other).await;
+            assert!(
+                matches!(outcome, Some(Outcome::Accepted { cause: RecycleCause::Config, .. })),
+                "{outcome:?}"
+            );
+            assert!(next(&mut other).await.is_none(), "it is told once");
+        });
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use config::{Input, Plan};
+use jiff::{SignedDuration, Zoned};
 use proxy::{Bound, Proxy, Site, Totals, Wires};
 use supervisor::process::Spawner;
 use supervisor::{AppControl, AppEvent, AppSetup, Change, Level, RecycleCause};
@@ -100,21 +101,7 @@ async fn serve(
 }
 
 fn site(plan: &Plan, inherited: &[(OsString, OsString)], voice: Voice<'_>) -> Site {
-    Site::of(plan, is_development(plan, inherited), voice.writer.map(Writer::log))
-}
-
-/// Whether the app runs in the Development environment: `ASPNETCORE_ENVIRONMENT`, else `DOTNET_ENVIRONMENT`, from
-/// web.config and flags before our own.
-fn is_development(plan: &Plan, inherited: &[(OsString, OsString)]) -> bool {
-    let value = |name: &str| {
-        let own = inherited.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
-        let set = plan.app.environment.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
-        set.map(|entry| entry.value.clone())
-            .or_else(|| own.map(|(_, value)| value.to_string_lossy().into_owned()))
-    };
-    value("ASPNETCORE_ENVIRONMENT")
-        .or_else(|| value("DOTNET_ENVIRONMENT"))
-        .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
+    Site::of(plan, plan.app.is_development(inherited), voice.writer.map(Writer::log))
 }
 
 /// Who tells what happens: event lines, and the access log's part of the sums.
@@ -145,14 +132,34 @@ impl Voice<'_> {
 }
 
 /// How far a timer may be off from the local clock.
-const EARLY: Duration = Duration::from_secs(2);
+const EARLY: SignedDuration = SignedDuration::from_secs(2);
 /// How often to look at the local clock again, which somebody may set.
 const CLOCK_IS_SET: Duration = Duration::from_secs(3600);
 
-/// The next time of the schedule, or of a look at the clock.
+/// The next time of the schedule.
 struct Scheduled {
+    /// When to look at the clock.
     at: tokio::time::Instant,
-    is_due: bool,
+    time: Option<Zoned>,
+    /// The time before, which does not come again where a timer fires a little early.
+    last: Option<Zoned>,
+}
+
+impl Scheduled {
+    fn after(last: Option<Zoned>, times: &[Duration]) -> Self {
+        let now = Zoned::now();
+        // Somebody may have set the clock back.
+        let last = last.filter(|last| last.duration_since(&now) <= EARLY);
+        let time = schedule::next(times, last.as_ref().map_or(&now, |last| last.max(&now)));
+        let rest = time.as_ref().and_then(|time| Duration::try_from(now.duration_until(time)).ok());
+        let at = tokio::time::Instant::now() + rest.unwrap_or(CLOCK_IS_SET).min(CLOCK_IS_SET);
+        Self { at, time, last }
+    }
+
+    /// The time that has come, if it has.
+    fn take_due(&mut self) -> Option<Zoned> {
+        self.time.take_if(|time| time.duration_since(&Zoned::now()) <= EARLY)
+    }
 }
 
 /// Everything that runs, and who speaks for it.
@@ -168,7 +175,7 @@ struct Running<'a> {
 impl Running<'_> {
     /// Prints events, follows what changes, until the first signal to stop.
     async fn until_told(&mut self, signals: &mut Signals, happened: &mut UnboundedReceiver<AppEvent>) {
-        let mut scheduled = self.next_scheduled();
+        let mut scheduled = self.scheduled(None);
         loop {
             tokio::select! {
                 told = signals.next() => match told {
@@ -183,27 +190,21 @@ impl Running<'_> {
                 Some(change) = self.changed.recv() => self.reloader.changed(change),
                 outcome = self.reloader.next() => {
                     self.reloaded(outcome);
-                    scheduled = self.next_scheduled();
+                    scheduled = self.scheduled(scheduled.last);
                 }
                 () = tokio::time::sleep_until(scheduled.at) => {
-                    if scheduled.is_due {
+                    let due = scheduled.take_due();
+                    if due.is_some() {
                         self.control.recycle(RecycleCause::Schedule, self.reloader.plan().clone());
                     }
-                    scheduled = self.next_scheduled();
+                    scheduled = self.scheduled(due.or(scheduled.last));
                 }
             }
         }
     }
 
-    fn next_scheduled(&self) -> Scheduled {
-        let times = &self.reloader.plan().app.recycling.schedule;
-        // A timer that fires a little early must not make the same time come twice.
-        let soon =
-            jiff::Zoned::now().saturating_add(jiff::SignedDuration::try_from(EARLY).unwrap_or_default());
-        let rest = schedule::until_next(times, &soon).map(|rest| rest + EARLY);
-        let is_due = rest.is_some_and(|rest| rest <= CLOCK_IS_SET);
-        let rest = rest.unwrap_or(CLOCK_IS_SET).min(CLOCK_IS_SET);
-        Scheduled { at: tokio::time::Instant::now() + rest, is_due }
+    fn scheduled(&self, last: Option<Zoned>) -> Scheduled {
+        Scheduled::after(last, &self.reloader.plan().app.recycling.schedule)
     }
 
     fn reloaded(&mut self, outcome: Outcome) {

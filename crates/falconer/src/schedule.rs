@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Zoned};
 
-/// How long until the next of these times, counted from midnight. None when there is none.
-pub(crate) fn until_next(times: &[Duration], now: &Zoned) -> Option<Duration> {
+/// When the next of these times comes, counted from midnight. None when there is none.
+pub(crate) fn next(times: &[Duration], now: &Zoned) -> Option<Zoned> {
     let today = now.date();
     let days = [Some(today), today.tomorrow().ok()];
     let at = |day: jiff::civil::Date, time: &Duration| {
@@ -14,8 +14,7 @@ pub(crate) fn until_next(times: &[Duration], now: &Zoned) -> Option<Duration> {
         day.at(0, 0, 0, 0).checked_add(time).ok()?.to_zoned(now.time_zone().clone()).ok()
     };
     let all = days.into_iter().flatten().flat_map(|day| times.iter().filter_map(move |time| at(day, time)));
-    let next = all.filter(|at| at > now).min()?;
-    Duration::try_from(now.duration_until(&next)).ok()
+    all.filter(|at| at > now).min()
 }
 
 #[cfg(test)]
@@ -24,7 +23,9 @@ mod tests {
 
     fn until(times: &[u64], now: &str) -> Option<u64> {
         let times: Vec<_> = times.iter().map(|hours| Duration::from_secs(hours * 3600)).collect();
-        until_next(&times, &now.parse().expect("a time")).map(|rest| rest.as_secs())
+        let now: Zoned = now.parse().expect("a time");
+        let rest = now.duration_until(&next(&times, &now)?);
+        u64::try_from(rest.as_secs()).ok()
     }
 
     #[test]
@@ -34,5 +35,21 @@ mod tests {
         assert_eq!(until(&[3, 15], "2026-11-26T15:00:00+00:00[UTC]"), Some(12 * 3600));
         assert_eq!(until(&[3], "2026-11-26T02:59:59+00:00[UTC]"), Some(1));
         assert_eq!(until(&[3], "2026-12-31T23:00:00+01:00[+01:00]"), Some(4 * 3600));
+    }
+
+    #[test]
+    fn each_time_comes_once_on_the_days_when_the_clock_is_changed() {
+        let berlin = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a time zone");
+        let at = [Duration::from_secs(2 * 3600 + 1800)];
+        let days =
+            [("2026-03-29", "03:30:00+02"), ("2026-10-25", "02:30:00+02"), ("2026-10-26", "02:30:00+01")];
+        for (day, expected) in days {
+            let day: jiff::civil::Date = day.parse().expect("a day");
+            let midnight = day.to_zoned(berlin.clone()).expect("a time");
+            let first = next(&at, &midnight).expect("a time of that day");
+            assert_eq!(first.strftime("%H:%M:%S%:::z").to_string(), expected);
+            let second = next(&at, &first).expect("a time of the next day");
+            assert_eq!(second.date(), day.tomorrow().expect("a day"));
+        }
     }
 }

@@ -6,11 +6,12 @@
 //! break it.
 //!
 //! Here is what all of it shares. `life` is what happens to a worker, `going` how it is told to go, `start` how the
-//! next one comes, `recycle` how one takes another's place, `protection` when nothing is started.
+//! next one comes, `recycle` how one takes another's place, `protection` when nothing is started, `late` who waited in vain.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod going;
+mod late;
 mod life;
 mod offline;
 mod protection;
@@ -26,6 +27,8 @@ use crate::messages::StartReport;
 use crate::report::Settings;
 use crate::worker::Worker;
 
+pub use self::late::LATE_LINES;
+use self::late::Late;
 use self::protection::Protection;
 pub use self::protection::{PAUSES, RAPID_FAILS_WINDOW, STEADY};
 pub use self::recycle::{DOUBTED, RETRY_RECYCLE};
@@ -62,6 +65,7 @@ pub struct App {
     last_failure: Option<(u64, Arc<StartReport>)>,
     /// Nobody is replaced for its age, its use or its size before this, since such a recycle has just failed.
     calm_until: Option<Instant>,
+    late: Late,
     effects: Vec<Effect>,
 }
 
@@ -82,6 +86,7 @@ impl App {
             offline: None,
             last_failure: None,
             calm_until: None,
+            late: Late::default(),
             effects: Vec::new(),
         }
     }
@@ -97,6 +102,7 @@ impl App {
             Event::Suspect(id, why) => self.suspect(id, why, now),
             Event::Warmed(id, result) => self.warmed(id, result, now),
             Event::Worker(id, what) => self.worker_event(id, what, now),
+            Event::TimedOut { limit } => self.timed_out(limit),
             Event::Look => self.look(now),
             Event::Memory(id, bytes) => self.weigh(id, bytes, now),
             Event::Recycle { cause, settings } => self.recycle(cause, settings, now),
@@ -150,7 +156,7 @@ impl App {
             Start::Idle | Start::Due { .. } | Start::Running { .. } | Start::Over => None,
         };
         let workers = self.workers.iter().filter_map(Worker::deadline);
-        workers.chain(start).chain(self.next_age()).min()
+        workers.chain(start).chain(self.next_age()).chain(self.late.due()).min()
     }
 
     /// The server stops and nothing of this app is left.

@@ -3,7 +3,7 @@
 //! Plain data; the decisions are in `app.rs`, the doing is in `runner.rs`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::face::{ServingWorker, WorkerId};
 use crate::messages::{AppEvent, Suspicion, ToProxy};
@@ -32,6 +32,11 @@ pub enum Event {
     More,
     /// The warm-up pages of this worker were asked for; the reason when one could not be had.
     Warmed(WorkerId, Result<(), String>),
+    /// A request was given up after `requestTimeout`, which is this.
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
     /// A second is over: time to look who is used.
     Look,
     /// The processes of this worker hold so many private bytes.

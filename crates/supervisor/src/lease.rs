@@ -182,6 +182,12 @@ impl AppHandle {
         let _ = self.0.supervisor.send(ToSupervisor::Warmed(id, result));
     }
 
+    /// A request was given up after `requestTimeout`, which is `limit`.
+    pub fn timed_out(&self, limit: Duration) {
+        // A supervisor that is gone needs no message.
+        let _ = self.0.supervisor.send(ToSupervisor::TimedOut { limit });
+    }
+
     async fn wait(&self, thread: usize) -> Result<Lease, NoLease> {
         let _place = Place::take(&self.0)?;
         let mut version = self.0.version.clone();

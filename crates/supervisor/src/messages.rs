@@ -3,7 +3,7 @@
 use std::fmt;
 #[cfg(not(loom))]
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(not(loom))]
 use crate::face::ServingWorker;
@@ -35,6 +35,11 @@ pub enum ToSupervisor {
     More,
     /// A worker was asked for its warm-up pages; the reason when one of them could not be had.
     Warmed(WorkerId, Result<(), String>),
+    /// A request was given up, as the app neither sent nor took anything for this long (`requestTimeout`).
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
 }
 
 /// Why a worker is suspected.

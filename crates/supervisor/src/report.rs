@@ -87,6 +87,8 @@ event_ids! {
     NotWarmed = 2010, Warning;
     /// The app listened and ended before it answered a request; the event carries the end of what it printed.
     Unanswered = 2011, Error;
+    /// Requests took longer than requestTimeout and were given up; at most one line in 10 seconds, with their number.
+    TimedOut = 2012, Warning;
 }
 
 impl EventId {
@@ -285,6 +287,15 @@ impl Settings {
             "Process '{}' of application '{}' was killed and is still there; it is killed again.",
             worker.pid.unwrap_or_default(),
             self.application
+        ))
+    }
+
+    pub(crate) fn timed_out(&self, requests: u64, limit: Duration) -> AppEvent {
+        let some = if requests == 1 { "request" } else { "requests" };
+        EventId::TimedOut.says(format!(
+            "{requests} {some} to application '{}' took longer than requestTimeout ({} s).",
+            self.application,
+            limit.as_secs_f32()
         ))
     }
 

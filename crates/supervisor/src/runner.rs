@@ -211,6 +211,7 @@ impl Inboxes {
                 ToSupervisor::Suspect(worker, why) => Event::Suspect(worker, why),
                 ToSupervisor::More => Event::More,
                 ToSupervisor::Warmed(worker, result) => Event::Warmed(worker, result),
+                ToSupervisor::TimedOut { limit } => Event::TimedOut { limit },
             }),
             _ = self.looks.tick() => Inbox::Look,
             () = tick => Inbox::Event(Event::Tick),

@@ -7,7 +7,7 @@ use config::PortChoice;
 use contract::PairingToken;
 use supervisor::process::Exit;
 use supervisor::{
-    App, AppHandle, DOUBTED, Effect, Event, EventId, Evidence, Face, LAUNCH_GRACE, RecycleCause,
+    App, AppHandle, DOUBTED, Effect, Event, EventId, Evidence, Face, LATE_LINES, LAUNCH_GRACE, RecycleCause,
     ServingWorker, Settings, Suspicion, ToProxy, WorkerEvent, WorkerId,
 };
 

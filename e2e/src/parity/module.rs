@@ -73,7 +73,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "RecycleApplicationAfterBackendProcessBeingKilled",
         behaviour: "After a kill the next request starts another process; event 1001.",
         verdict: Same,
-        proven_by: &["parity::a killed app is another process at the next request"],
+        proven_by: &[
+            "parity::a killed app is another process at the next request",
+            "pool::kill -9 with 64 requests under way: those fail, the next one waits and is served",
+        ],
     },
     Entry {
         number: 92,
@@ -175,7 +178,11 @@ pub(super) const ENTRIES: &[Entry] = &[
             "a process is started when the others are busy, and the least busy one is asked, so that a \
              quiet app has fewer; never more than so many",
         ),
-        proven_by: &["parity::processesPerApplication: so many processes under load, and one again"],
+        proven_by: &[
+            "parity::processesPerApplication: so many processes under load, and one again",
+            "pool::one request starts one process, many start all",
+            "pool::requests go where the fewest are",
+        ],
     },
     Entry {
         number: 101,
@@ -268,7 +275,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "what is measured is the memory of the app, where IIS looks at its worker process and so never \
              at an app out of process",
         ),
-        proven_by: &["parity::memory beyond its limit replaces the process"],
+        proven_by: &["parity::memory beyond its limit replaces the process", "pool::recycled by size"],
     },
     Entry {
         number: 116,
@@ -276,6 +283,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "V21_StressTest",
         behaviour: "Mixed load with recycles, app_offline.htm and kills: the server goes on.",
         verdict: Same,
-        proven_by: &["parity::mixed load, recycles, app_offline.htm and kills"],
+        proven_by: &[
+            "parity::mixed load, recycles, app_offline.htm and kills",
+            "recycled::web is replaced while it is used",
+        ],
     },
 ];

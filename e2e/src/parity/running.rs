@@ -168,7 +168,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationPreloadStartsApp",
         behaviour: "With preload the app is started without a request.",
         verdict: Same,
-        proven_by: &["parity::preload starts the app without a request"],
+        proven_by: &[
+            "parity::preload starts the app without a request",
+            "pool::preload: there before the first request",
+        ],
     },
     Entry {
         number: 47,
@@ -176,7 +179,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ApplicationInitializationPageIsRequested",
         behaviour: "The pages of `applicationInitialization` are requested at the start.",
         verdict: Same,
-        proven_by: &["parity::the pages of applicationInitialization are asked for at the start"],
+        proven_by: &[
+            "parity::the pages of applicationInitialization are asked for at the start",
+            "pool::warm-up pages are asked for before the first request gets in",
+        ],
     },
     Entry {
         number: 48,
@@ -241,6 +247,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         proven_by: &[
             "parity::mistakes in web.config are told before anything listens",
             "parity::a broken edit of web.config keeps the old app",
+            "pool::a file that is broken, empty or gone changes nothing",
         ],
     },
     Entry {

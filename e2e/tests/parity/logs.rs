@@ -140,15 +140,31 @@ fn holders(site: &Site) -> Vec<u32> {
 }
 
 fn trace() -> Outcome {
-    let trace = |hosting: Hosting, file: &'static str, words: &'static str| {
-        hosting.serve(|site| {
-            site.pid()?;
-            wait_for(&format!("{words} in {file}"), SOON, || {
-                std::fs::read_to_string(site.folder.path().join(file)).ok()?.contains(words).then_some(())
-            })
-        })
-    };
     let info = Hosting::new().setting("debugLevel", "file,info");
-    trace(info.clone().setting("debugFile", "logs\\trace.txt"), "logs/trace.txt", "listening on port")?;
-    trace(info, "aspnetcore-debug.log", "listening on port")
+    traced(&info.clone().setting("debugFile", "logs\\trace.txt"), "logs/trace.txt")?;
+    traced(&info, "aspnetcore-debug.log")?;
+    // From the environment of the server, and web.config beats it.
+    traced(&Hosting::new(), "of-environment.txt")?;
+    traced(&Hosting::new().setting("debugFile", "of-config.txt"), "of-config.txt")
+}
+
+/// Whether the start of the app is told in that file.
+fn traced(hosting: &Hosting, file: &str) -> Outcome {
+    let environment = |options: Options| {
+        if file.starts_with("of-") {
+            let options = options.variable("ASPNETCORE_MODULE_DEBUG", "info");
+            return options.variable("ASPNETCORE_MODULE_DEBUG_FILE", "of-environment.txt");
+        }
+        options
+    };
+    hosting.serve_with(environment, |site| {
+        site.pid()?;
+        wait_for(&format!("the start in {file}"), SOON, || {
+            let text = std::fs::read_to_string(site.folder.path().join(file)).ok()?;
+            text.contains("listening on port").then_some(())
+        })?;
+        let other = site.folder.path().join("of-environment.txt");
+        ensure!(file != "of-config.txt" || !other.exists(), "both files are written");
+        Ok(())
+    })
 }

@@ -13,6 +13,8 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         .test("kill -9 with 64 requests under way: those fail, the next one waits and is served", killed)
         .test("a worker that takes no connection any more is replaced", deaf)
         .test("a worker that is stopped is replaced, and its debugger is not disturbed", stopped)
+        .test("in Development one that is stopped stays: it may be at a breakpoint", stopped_on_purpose)
+        .test("requests that time out are one line in the event log", timed_out)
 }
 
 /// The long form takes 30 seconds, as the promise does.
@@ -106,7 +108,7 @@ fn deaf() -> Outcome {
         let mut client = order(server, "/deaf", &format!("deaf;raw:{ok}"))?;
         ensure!(client.response()?.status == 200, "it did not obey");
         // The connection that it has is used on; only others show that it takes no more.
-        let waiting: Vec<_> = (0..3).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
+        let waiting: Vec<_> = (0..6).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
         server.wait_output("takes no connection", seconds(30))?;
         another(server, first)?;
         drop(waiting);
@@ -123,6 +125,40 @@ fn stopped() -> Outcome {
         server.wait_output("takes no connection", seconds(30))?;
         another(server, first)?;
         drop(waiting);
+        Ok(())
+    })
+}
+
+fn stopped_on_purpose() -> Outcome {
+    let folder = Puppet::new().folder()?;
+    let options = Options::new(folder.path()).arg("--env").arg("ASPNETCORE_ENVIRONMENT=Development");
+    serve_folder(&folder, &options, |server, _| {
+        let first = pid(server)?;
+        process::signal(first, Signal::STOP)?;
+        let mut waiting: Vec<_> = (0..4).map(|_| order(server, "/x", &slow(0))).collect::<Outcome<_>>()?;
+        // Longer than the twelve seconds within which another would be replaced.
+        pause(14_000);
+        process::signal(first, Signal::CONT)?;
+        for client in &mut waiting {
+            let response = client.response()?;
+            ensure!(response.status == 200, "{}", response.describe());
+        }
+        ensure!(pid(server)? == first, "it was replaced");
+        Ok(())
+    })
+}
+
+fn timed_out() -> Outcome {
+    serve(&Puppet::new().attribute("requestTimeout", "00:00:01"), &[], |server, _| {
+        pid(server)?;
+        let clients: Vec<_> = (0..8).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
+        for mut client in clients {
+            ensure!(client.response()?.status == 502, "it is not given up");
+        }
+        server.wait_output("took longer than requestTimeout (1 s)", seconds(2))?;
+        server.wait_output("7 requests to application '/' took longer", seconds(12))?;
+        let lines = server.output().matches("[2012]").count();
+        ensure!(lines == 2, "{lines} lines");
         Ok(())
     })
 }

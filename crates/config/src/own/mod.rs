@@ -63,7 +63,18 @@ pub(crate) fn read(input: &Input, files: &dyn Files, report: &mut Report) -> Own
     debug_assert!(settings.unread().is_empty(), "{:?}", settings.unread());
     refuse_below_own_root(&own, input, files, report);
     flags(input, &mut own, report);
+    idle_never(&own, report);
     own
+}
+
+/// IIS stops an idle pool whatever its start mode, and starts it again at once where that is AlwaysRunning.
+fn idle_never(own: &Own, report: &mut Report) {
+    let always = own.always_running.as_ref().is_some_and(|always| always.value);
+    let idle = own.idle_timeout.as_ref().filter(|idle| always && !idle.value.is_zero());
+    if let Some(idle) = idle {
+        let message = "idleTimeout has no effect, as the app is always running".to_owned();
+        report.warning(Code::NoEffect, &idle.place, message).hint("set only one of idleTimeout and startMode");
+    }
 }
 
 /// The file that is read.

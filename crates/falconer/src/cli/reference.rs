@@ -199,6 +199,9 @@ fn remedy(id: EventId) -> &'static str {
         EventId::LauncherExited => "Nothing; name the program itself in `processPath` to see its end sooner.",
         EventId::Suspected => "Look who listens on the port that the message names.",
         EventId::DrainCut => "Raise `--drain-timeout` where requests take longer.",
+        EventId::TimedOut => {
+            "See in the access log which requests; raise `requestTimeout` where they are meant to take so long."
+        }
         EventId::NotGone => {
             "The process hangs in the kernel, mostly on a disk: look at its state in `/proc`."
         }

@@ -177,7 +177,12 @@ impl Attempt<'_> {
             {
                 return None;
             }
-            Err(broken) => Err(broken.into_failure(pump.response.started(), body_limit)),
+            Err(broken) => {
+                if matches!(broken, Broken::UpstreamTimeout) {
+                    thread.app.timed_out(self.record.site.limits.request_timeout);
+                }
+                Err(broken.into_failure(pump.response.started(), body_limit))
+            }
         };
         thread.buffers.give_back_output(pump.request.into_own());
         thread.buffers.give_back_output(pump.response.into_own());

@@ -57,6 +57,7 @@ impl App {
             self.start = Start::Idle;
         }
         self.replace_aged(now);
+        self.tell_late(now);
         for id in self.ids() {
             if self.known(id).deadline().is_some_and(|deadline| deadline <= now) {
                 self.expire_one(id, now);

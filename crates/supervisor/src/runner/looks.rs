@@ -22,8 +22,10 @@ impl Runner {
         }
         self.looks = self.looks.wrapping_add(1);
         self.step(Event::Look);
+        // Who develops stops at breakpoints, and the debugger of .NET does not show from outside.
+        let may_hang = self.setup.plan.is_development(&self.setup.inherited);
         for worker in serving {
-            if self.is_stuck(worker.id) {
+            if !may_hang && self.is_stuck(worker.id) {
                 self.step(Event::Suspect(worker.id, Suspicion::NotAccepting));
             }
             if self.setup.plan.recycling.private_memory.is_some() && self.looks.is_multiple_of(WEIGH) {

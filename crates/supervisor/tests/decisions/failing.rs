@@ -97,3 +97,23 @@ fn every_recycle_of_all_forgets_how_many_ended() {
         assert_eq!(launched(&case.wake(u64::MAX)), [2], "{cause:?}");
     }
 }
+
+#[test]
+fn requests_that_time_out_are_told_at_once_and_then_together() {
+    let mut case = Case::new(PortChoice::Draw);
+    let late = || Event::TimedOut { limit: Duration::from_secs(120) };
+    let line = |effects: &[Effect]| match effects {
+        [Effect::Report(event)] if event.id == EventId::TimedOut.number() => event.message.clone(),
+        _ => format!("{effects:?}"),
+    };
+    let said = "to application '/' took longer than requestTimeout (120 s).";
+    assert_eq!(line(&case.step(late())), format!("1 request {said}"));
+    for _ in 0..1000 {
+        assert!(case.step(late()).is_empty());
+    }
+    assert_eq!(case.app.deadline(), Some(case.now + LATE_LINES));
+    assert_eq!(line(&case.after(LATE_LINES)), format!("1000 requests {said}"));
+    assert_eq!(case.app.deadline(), None);
+    assert!(case.after(LATE_LINES).is_empty());
+    assert_eq!(line(&case.step(late())), format!("1 request {said}"));
+}

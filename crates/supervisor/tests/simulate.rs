@@ -195,8 +195,9 @@ impl World {
         // Only suspicions are not held back by those that are on their way out.
         assert!(leaving <= self.widest.max(2) + self.widest + 1, "{leaving} leaving");
         let draining = |worker: &&Worker| matches!(worker.state, State::Draining { .. });
-        if let Some(oldest) = workers.iter().find(draining).and_then(deadline).filter(|_| leaving > most) {
-            assert!(oldest <= self.now + CROWDED_DRAIN, "{leaving} leaving, and the oldest has time");
+        let drain = workers.iter().filter(draining).count();
+        if let Some(oldest) = workers.iter().find(draining).and_then(deadline).filter(|_| drain > most) {
+            assert!(oldest <= self.now + CROWDED_DRAIN, "{drain} drain, and the oldest has time");
         }
         assert!(!self.alone || workers.len() <= 1, "two processes where only one may be");
         for worker in workers {

@@ -16,6 +16,8 @@ pub(super) fn add_to(suite: Suite) -> Suite {
             flipped,
         )
         .test("an open WebSocket gets a close frame, an event stream its end", streams)
+        .test("app_offline.htm that comes and goes in no time cuts nobody", offline_in_no_time)
+        .test("a start that hangs is given up for a mended web.config", hangs)
         .test("100 touches while app_offline.htm comes and goes: only 200 and 503", offline_under_load)
 }
 
@@ -206,5 +208,45 @@ fn offline_under_load() -> Outcome {
         let tally = load.end();
         tally.all_are(&[200, 503])?;
         tally.arrived_once(record)
+    })
+}
+
+/// More processes are on their way out than may be: each has a second for the requests in it.
+fn offline_in_no_time() -> Outcome {
+    let folder = Puppet::new().folder()?;
+    let page = folder.path().join("app_offline.htm");
+    serve_folder(&folder, &Options::new(folder.path()), |server, record| {
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            wait_for("200", SOON, || pid(server).ok())?;
+            for _ in 0..3 {
+                clients.push(order(server, "/slow", &slow(1200))?);
+            }
+            pause(20);
+            fs::write(&page, "offline")?;
+            wait_for("503", SOON, || server.get("/").ok().filter(|response| response.status == 503))?;
+            fs::remove_file(&page)?;
+        }
+        for mut client in clients {
+            let response = client.response()?;
+            ensure!([200, 503].contains(&response.status), "{}", response.describe());
+        }
+        ensure!(record.starts().len() == 6, "{:?}", record.starts());
+        Ok(())
+    })
+}
+
+fn hangs() -> Outcome {
+    let puppet = Puppet::new().variable("PUPPET_LISTEN", "none").attribute("startupTimeLimit", "120");
+    let folder = puppet.folder()?;
+    serve_folder(&folder, &Options::new(folder.path()), |server, record| {
+        let mut client = order(server, "/x", &slow(0))?;
+        wait_for("a start", SOON, || (record.starts().len() == 1).then_some(()))?;
+        folder.replace("web.config", "PUPPET_LISTEN", "MENDED")?;
+        let mended = now();
+        let response = client.response()?;
+        ensure!(response.status == 200, "{}", response.describe());
+        ensure!(mended.elapsed() < seconds(5), "it took {:?}", mended.elapsed());
+        Ok(())
     })
 }

@@ -10,6 +10,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         .served("the end of one process fails no request on another", four(), &[], independent)
         .test("under load all are replaced one by one", || replaced(4))
         .test("fewer processes after a change", fewer)
+        .test("one process, four, and one again, and no request fails", back_and_forth)
 }
 
 fn pids(server: &Server, requests: u32) -> Outcome<BTreeSet<u32>> {
@@ -98,5 +99,21 @@ fn fewer() -> Outcome {
             (now.len() == 1 && now.is_disjoint(&old)).then_some(())
         })?;
         old.into_iter().try_for_each(gone)
+    })
+}
+
+fn back_and_forth() -> Outcome {
+    let folder = Puppet::new().attribute("processesPerApplication", "1").folder()?;
+    serve_folder(&folder, &Options::new(folder.path()), |server, record| {
+        pid(server)?;
+        let load = Load::start(server.address(), 8, 300);
+        for (from, to) in [(1, 4), (4, 1), (1, 4), (4, 1)] {
+            let number = |count: usize| format!("processesPerApplication=\"{count}\"");
+            folder.replace("web.config", &number(from), &number(to))?;
+            all(server, to)?;
+        }
+        let tally = load.end();
+        tally.all_are(&[200])?;
+        tally.arrived_once(record)
     })
 }

@@ -101,9 +101,9 @@ impl App {
         self.worker(id).state = State::Draining { deadline };
     }
 
-    /// Too many are on their way out at once.
+    /// Too many drain at once. Those that only end do not count: requests need not pay for an app that ends slowly.
     pub(super) fn uncrowd(&mut self, now: Instant) {
-        if self.count(Worker::is_leaving) > self.leaving_most() {
+        if self.count(Worker::is_draining) > self.leaving_most() {
             self.hurry_oldest(now);
         }
     }

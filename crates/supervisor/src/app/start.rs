@@ -119,7 +119,11 @@ impl App {
             return;
         }
         if self.live() > 0 {
-            return self.hurry_oldest(now);
+            // As many drain as may, and whoever is replaced would be one more. Else the next one has time.
+            if self.count(Worker::is_draining) >= self.leaving_most() {
+                self.hurry_oldest(now);
+            }
+            return;
         }
         match self.workers.iter().find(|worker| !worker.is_draining()) {
             Some(ending) => self.kill(ending.id, now),

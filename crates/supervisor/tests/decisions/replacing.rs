@@ -76,3 +76,21 @@ fn requests_inside_get_a_second_before_they_make_room() {
     assert_eq!(killed(&case.after(Duration::from_millis(100))), [1]);
     assert_eq!(launched(&case.worker(1, gone())), [4]);
 }
+
+#[test]
+fn an_app_that_ends_slowly_costs_no_request_its_time() {
+    let mut case = up();
+    for id in 1..=2 {
+        assert_eq!(launched(&case.recycle(None)), [id + 1]);
+        case.serve(id + 1);
+    }
+    // The second one was told to end and takes its time; the first one has a request in it.
+    assert_eq!(terminated(&case.step(Event::GateEmpty(WorkerId(2)))), [2]);
+    assert_eq!(launched(&case.recycle(None)), [0; 0], "two are on their way out");
+    assert_eq!(terminated(&case.after(Duration::from_secs(2))), [0; 0]);
+    assert_eq!(launched(&case.worker(2, gone())), [4]);
+    case.serve(4);
+    assert_eq!(terminated(&case.after(Duration::from_secs(2))), [0; 0], "no more than two drain");
+    assert_eq!(launched(&case.recycle(None)), [0; 0]);
+    assert_eq!(terminated(&case.after(Duration::from_secs(1))), [1], "three would");
+}

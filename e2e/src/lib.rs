@@ -10,6 +10,7 @@ pub mod clock;
 pub mod find;
 pub mod folder;
 pub mod load;
+pub mod named;
 pub mod outcome;
 pub mod parity;
 pub mod process;

@@ -16,6 +16,8 @@ mod bodies;
 mod clients;
 #[path = "front/limits.rs"]
 mod limits;
+#[path = "front/pains.rs"]
+mod pains;
 #[path = "front/paths.rs"]
 mod paths;
 #[expect(dead_code, reason = "the rest of it is for the suite `https`")]
@@ -31,7 +33,8 @@ fn main() -> ExitCode {
     let suite = limits::add(suite);
     let suite = answers::add(suite);
     let suite = clients::add(suite);
-    sockets::add(suite).run()
+    let suite = sockets::add(suite);
+    pains::add(suite).run()
 }
 
 /// What a trial does with its server.

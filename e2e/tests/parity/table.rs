@@ -1,6 +1,5 @@
 //! The table itself: complete, true, and as `docs/ancm-parity.md` has it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use e2e::parity::{Entry, Verdict, entries, page};
@@ -31,33 +30,11 @@ fn told(entry: &Entry) -> bool {
 }
 
 fn named() -> Outcome {
-    let mut suites: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut missing = Vec::new();
-    for entry in entries() {
-        for name in entry.proven_by {
-            let (suite, trial) = name.split_once("::").context(format!("{name} names no suite"))?;
-            if !suites.contains_key(suite) {
-                suites.insert(suite, trials(suite)?);
-            }
-            if !suites.get(suite).is_some_and(|trials| trials.contains(trial)) {
-                missing.push(format!("{}: {name}", entry.number));
-            }
-        }
-    }
+    let named =
+        entries().into_iter().flat_map(|entry| entry.proven_by.iter().map(|name| (entry.number, *name)));
+    let missing = e2e::named::unknown(named)?;
     ensure!(missing.is_empty(), "no such trials:\n{}", missing.join("\n"));
     Ok(())
-}
-
-/// What a suite says that it has.
-fn trials(suite: &str) -> Outcome<BTreeSet<String>> {
-    let binary = match suite {
-        "parity" => std::env::current_exe()?,
-        other => e2e::find::suite(other)?,
-    };
-    let output = process::command(&binary).arg("--list").output().context(suite)?;
-    ensure!(output.status.success(), "{} --list ended with {}", binary.display(), output.status);
-    let said = String::from_utf8_lossy(&output.stdout);
-    Ok(said.lines().filter_map(|line| Some(line.trim().strip_suffix(": test")?.to_owned())).collect())
 }
 
 fn written() -> Outcome {

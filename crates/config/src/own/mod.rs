@@ -73,7 +73,9 @@ fn idle_never(own: &Own, report: &mut Report) {
     let idle = own.idle_timeout.as_ref().filter(|idle| always && !idle.value.is_zero());
     if let Some(idle) = idle {
         let message = "idleTimeout has no effect, as the app is always running".to_owned();
-        report.warning(Code::NoEffect, &idle.place, message).hint("set only one of idleTimeout and startMode");
+        report
+            .warning(Code::NoEffect, &idle.place, message)
+            .hint("set only one of idleTimeout and startMode");
     }
 }
 

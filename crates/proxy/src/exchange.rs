@@ -12,6 +12,9 @@ use crate::connection::Connection;
 use crate::record::Record;
 use crate::route;
 
+/// Where `text/event-stream` has the byte that is rare in an `Accept`.
+const HYPHEN: usize = "text/event".len();
+
 /// Lines that follow [`Exchange::wire`] when the worker is known: the pairing token and the end.
 const TOKEN_LINE: usize = contract::PAIRING_TOKEN.len() + 2 + contract::PairingToken::LENGTH + 2;
 
@@ -123,7 +126,7 @@ fn write_head(record: &Record<'_>, head: &RequestHead, wire: &mut Vec<u8>) -> Re
         };
         if !ours {
             let value = field.value.of(data);
-            accepts_events |= field.known == Known::Accept && accepts(value, b"text/event-stream");
+            accepts_events |= field.known == Known::Accept && accepts(value, b"text/event-stream", HYPHEN);
             http1::write_field(wire, name, value);
             lines += 1;
         }

@@ -183,8 +183,8 @@ impl Reader {
 
 /// Whether an `Accept` names this, a media type or a part of one, in the spelling that all use.
 ///
-/// Each request with an `Accept` is looked at, and a `memmem` of its own for each look costs more than the look: it is
-/// gone from one byte to the next that is `rare`, an index into `what`.
+/// Each request with an `Accept` is looked at, and to build the searcher of `memmem` costs more than the look itself. So
+/// this goes from one byte to the next of those at `rare`, an index into `what`.
 #[inline]
 pub(crate) fn accepts(accept: &[u8], what: &[u8], rare: usize) -> bool {
     memchr::memchr_iter(what[rare], accept)

@@ -11,7 +11,7 @@ use e2e::clock::seconds;
 use e2e::puppet::hex;
 use e2e::server::{serve, serve_folder};
 use e2e::trials::trials;
-use e2e::{Client, Context as _, Folder, Load, Options, Outcome, Puppet, Record, Server, Suite};
+use e2e::{Client, Context as _, Folder, Load, Need, Options, Outcome, Puppet, Record, Server, Suite};
 use e2e::{ensure, now, pause, process, wait_for};
 use rustix::process::Signal;
 
@@ -23,13 +23,15 @@ mod recycle;
 mod rules;
 #[path = "pool/several.rs"]
 mod several;
+#[path = "pool/stops.rs"]
+mod stops;
 
 /// Far more than a recycle takes: the burst's end, a start, a warm machine.
 const SOON: Duration = seconds(10);
 
 fn main() -> ExitCode {
     let suite = recycle::add_to(Suite::new().threads(4));
-    several::add_to(rules::add_to(failing::add_to(suite))).run()
+    stops::add_to(several::add_to(rules::add_to(failing::add_to(suite)))).run()
 }
 
 /// The process that answers now.

@@ -175,8 +175,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         test: "ProcessesPerApplicationTest",
         behaviour: "With 2 and with 10 processes exactly so many answer; back to 1, one does.",
         verdict: Different(
-            "a process is started when the others are busy, and the least busy one is asked, so that a \
-             quiet app has fewer; never more than so many",
+            "the n-th request starts the n-th process as on IIS, but does not wait for it: those that serve answer \
+             meanwhile, the least busy one first, where IIS asks each in turn, however busy it is",
         ),
         proven_by: &[
             "parity::processesPerApplication: so many processes under load, and one again",

@@ -50,7 +50,7 @@ pub const OPTIONS: &[OptionInfo] = &[
         TRUSTED_PROXIES,
         "--trusted-proxy CIDR",
         "list of networks, empty",
-        "whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; nobody's by default",
+        "whose `X-Forwarded-For` and `-Proto` are believed; nobody's by default",
     ),
     option(
         PRIVATE_NETWORK,

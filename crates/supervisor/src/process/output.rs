@@ -64,7 +64,7 @@ impl Output {
         let reader = Reader {
             streams: [Stream::new(stdout, token.clone()), Stream::new(stderr, token)],
             shared: Arc::clone(&shared),
-            buffer: vec![0; READ],
+            buffer: vec![0; 2 * READ],
             shown: Vec::new(),
         };
         std::thread::Builder::new()
@@ -162,11 +162,24 @@ impl Stream {
     fn new(pipe: OwnedFd, token: PairingToken) -> Self {
         Self { pipe: Some(pipe), masker: Masker::new(token) }
     }
+
+    /// How much came; none when nothing is there now. At the end of the stream its pipe goes.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        match rustix::io::read(self.pipe.as_ref()?, buffer) {
+            Ok(read @ 1..) => Some(read),
+            Err(Errno::AGAIN | Errno::INTR) => None,
+            Ok(0) | Err(_) => {
+                self.pipe = None;
+                Some(0)
+            }
+        }
+    }
 }
 
 struct Reader {
     streams: [Stream; 2],
     shared: Arc<Shared>,
+    /// Of both streams, one after the other.
     buffer: Vec<u8>,
     shown: Vec<u8>,
 }
@@ -201,20 +214,18 @@ impl Reader {
         *lock(&self.shared.waiting) = None;
     }
 
-    /// One read of each stream; the bytes of both.
+    /// One read of each stream; the bytes of both. Standard error is read first and kept last: whatever the app printed
+    /// to its output before its last words is then before them, and cannot push them out of the report.
     fn read_both(&mut self) -> usize {
+        let (output, error) = self.buffer.split_at_mut(READ);
+        let error = self.streams[1].read(error);
+        let output = self.streams[0].read(output);
         let mut total = 0;
-        for stream in &mut self.streams {
-            let Some(pipe) = &stream.pipe else { continue };
-            match rustix::io::read(pipe, &mut self.buffer) {
-                Ok(0) => stream.pipe = None,
-                Ok(read) => {
-                    total += read;
-                    stream.masker.feed(&self.buffer[..read], &mut self.shown);
-                }
-                Err(Errno::AGAIN | Errno::INTR) => continue,
-                Err(_) => stream.pipe = None,
-            }
+        for (stream, start, read) in [(0, 0, output), (1, READ, error)] {
+            let Some(read) = read else { continue };
+            total += read;
+            let stream = &mut self.streams[stream];
+            stream.masker.feed(&self.buffer[start..start + read], &mut self.shown);
             if stream.pipe.is_none() {
                 stream.masker.finish(&mut self.shown);
             }

@@ -139,6 +139,9 @@ impl Files for MemoryFiles {
 
     fn list(&self, folder: &Path) -> Vec<String> {
         let Some(folder) = self.resolve(folder) else { return Vec::new() };
+        if self.modes.get(&folder).is_some_and(|mode| mode & 0o444 == 0) {
+            return Vec::new();
+        }
         let here = self.entries.keys().filter(|path| path.parent() == Some(&folder));
         // Backwards, so that nothing depends on an order that no disk promises.
         here.rev().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()

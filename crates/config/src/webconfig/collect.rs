@@ -110,7 +110,8 @@ impl<'a, 'i> Collector<'_, 'a, 'i> {
         let locked = self.locks(location);
         let segments = path.split('/').filter(|segment| !matches!(*segment, "" | "."));
         let target: Vec<&str> = self.app[..self.depth].iter().map(String::as_str).chain(segments).collect();
-        let leads = target.iter().zip(self.app).all(|(segment, name)| segment.eq_ignore_ascii_case(name));
+        let same = |segment: &str, name: &str| segment.to_lowercase() == name.to_lowercase();
+        let leads = target.iter().zip(self.app).all(|(segment, name)| same(segment, name));
         if !leads || (!inherited && target.len() < self.app.len()) {
             return;
         }

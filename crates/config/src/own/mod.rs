@@ -94,7 +94,8 @@ fn source(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Sourc
         (None, None) => return None,
     };
     let named = input.config.is_some();
-    if !named && files.kind(&path).is_none() && files.link(&path).is_none() {
+    // Whatever stands there is meant: a pipe is refused below, not passed over.
+    if !named && files.mode(&path).is_none() && files.link(&path).is_none() {
         return None;
     }
     let deployed = std::iter::once(&input.folder).chain(&input.site_root);

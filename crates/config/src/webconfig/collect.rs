@@ -61,8 +61,8 @@ impl<'a, 'i> Sections<'a, 'i> {
             let message = format!("section <{}> is locked by a web.config above", section.element.name());
             let hint = format!("{} allows no file below to have it", lock.element.place());
             report.error(Code::LockedSection, &place, message).hint(hint);
-            return;
         }
+        // A locked one is read all the same, so that its own mistakes are told and none that only follow.
         self.0.push(section);
     }
 }

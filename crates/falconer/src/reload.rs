@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{Files as _, Input, Loaded, PemFile, Plan, Severity};
+use config::{Diagnostic, Files as _, Input, Loaded, PemFile, Plan, Severity};
 use supervisor::{Change, RecycleCause};
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,8 @@ pub(crate) struct Reloader {
     plan: Plan,
     /// Folders that had a web.config when the plan was made, the app's own first.
     described: Vec<PathBuf>,
+    /// What was said besides when the plan was read; not known before the first reading here.
+    told: Vec<Diagnostic>,
     /// What was asked for since the last reading began.
     due: Option<RecycleCause>,
     /// What is being read, and why.
@@ -53,6 +55,8 @@ pub(crate) enum Outcome {
         plan: Box<Plan>,
         /// What of it does not, as it cannot change while the server runs.
         restart: Vec<&'static str>,
+        /// What was not said of the plan before: what is missing, and warnings.
+        news: Vec<Diagnostic>,
     },
     /// What held goes on to hold; the reason in a sentence.
     Refused(String),
@@ -64,7 +68,15 @@ impl Reloader {
     /// The plan that holds was made of this input.
     pub(crate) fn new(input: Input, plan: Plan) -> Self {
         let described = described(&plan);
-        Self { input: Arc::new(input), plan, described, due: None, reading: None, unsure: true }
+        Self {
+            input: Arc::new(input),
+            plan,
+            described,
+            told: Vec::new(),
+            due: None,
+            reading: None,
+            unsure: true,
+        }
     }
 
     /// What holds.
@@ -119,7 +131,10 @@ impl Reloader {
             let read = reading.await;
             self.reading = None;
             return match (wish, read) {
-                (Wish::Unsure, Ok(read)) if read.loaded.plan.as_ref() == Some(&self.plan) => continue,
+                (Wish::Unsure, Ok(read)) if read.loaded.plan.as_ref() == Some(&self.plan) => {
+                    self.told = read.loaded.diagnostics;
+                    continue;
+                }
                 (Wish::Unsure, Ok(read)) => self.judge(RecycleCause::Config, read),
                 (Wish::Asked(cause), Ok(read)) => self.judge(cause, read),
                 (_, Err(_)) => {
@@ -150,7 +165,12 @@ impl Reloader {
         let restart = fixed(&self.plan, &plan);
         (plan.bindings, plan.tls) = (self.plan.bindings.clone(), self.plan.tls.clone());
         (self.plan, self.described) = (plan.clone(), described(&plan));
-        Outcome::Accepted { cause, plan: Box::new(plan), restart }
+        let told = std::mem::replace(&mut self.told, diagnostics);
+        // A line may stand elsewhere by now and say the same.
+        let said =
+            |one: &Diagnostic| told.iter().any(|old| (old.code, &old.message) == (one.code, &one.message));
+        let news = self.told.iter().filter(|one| !said(one)).cloned().collect();
+        Outcome::Accepted { cause, plan: Box::new(plan), restart, news }
     }
 }
 
@@ -233,6 +253,31 @@ mod tests {
                 "{outcome:?}"
             );
             assert!(next(&mut other).await.is_none(), "it is told once");
+        });
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+
+    #[test]
+    fn what_is_said_of_a_change_is_said_once() {
+        let folder = folder("news");
+        write(&folder, "processPath=\"/bin/true\"");
+        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let codes = |outcome: Option<Outcome>| match outcome {
+            Some(Outcome::Accepted { news, .. }) => {
+                news.iter().map(|one| one.code.as_str()).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        runtime().block_on(async {
+            let mut reloader = Reloader::new(input, plan);
+            assert!(next(&mut reloader).await.is_none(), "nothing changed");
+            write(&folder, "processPath=\"/bin/true\" hostingModel=\"inprocess\"");
+            reloader.changed(Change::Config);
+            assert_eq!(codes(next(&mut reloader).await), ["inprocess"]);
+            write(&folder, "\n processPath=\"/bin/true\"\n hostingModel=\"inprocess\"");
+            reloader.changed(Change::Config);
+            assert!(codes(next(&mut reloader).await).is_empty());
         });
         std::fs::remove_dir_all(&folder).expect("it is ours");
     }

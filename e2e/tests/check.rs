@@ -142,6 +142,12 @@ fn file_alone() -> Outcome {
     let good_text = good_text.replace("      <environmentVariable name=\"A\" value=\"b\" />\n", "");
     folder.write("other.config", good_text)?;
     check(&good, &[], &[])?.says(0, &["No mistakes."])?;
+    let logs = "<configuration><system.webServer><handlers><add name=\"a\" path=\"*\" verb=\"*\" modules=\"AspNetCoreModuleV2\" \
+                /></handlers><aspNetCore processPath=\"dotnet\" stdoutLogEnabled=\"true\" stdoutLogFile=\"D:\\logs\\x\">\
+                <handlerSettings><handlerSetting name=\"debugLevel\" value=\"verbose\" /></handlerSettings>\
+                </aspNetCore></system.webServer></configuration>";
+    let logs = folder.write("logs.config", logs)?;
+    check(&logs, &[], &[])?.says(0, &["stdoutLogFile \"D:", "debugLevel \"verbose\"", "2 warnings"])?;
     let started = check(&good, &["--start"], &[])?;
     ensure!(started.code == 2 && started.err.contains("folder"), "{} {}", started.code, started.err);
     Ok(())

@@ -57,7 +57,9 @@ pub fn load_file(file: &Path, input: &Input, files: &dyn Files) -> Loaded {
     );
     if let Some(section) = section {
         described(section, input, &mut report);
+        logs::stdout_log(section, input, &mut report);
     }
+    logs::debug_log(section, input, &mut report);
     Loaded { plan: None, diagnostics: report.into_diagnostics(), effective: Vec::new(), dotnet: None }
 }
 

@@ -147,7 +147,13 @@ pub(crate) fn web_config_name(folder: &Path, files: &dyn Files) -> Option<String
     let mut names = files.list(folder);
     names.retain(|name| name.eq_ignore_ascii_case("web.config"));
     names.sort_by_key(|name| (name != "web.config", name.clone()));
-    names.into_iter().next()
+    // A folder may let us in and not tell what it holds.
+    let unlisted = || {
+        let usual = ["web.config", "Web.config"].into_iter();
+        let there = |name: &&str| files.mode(&folder.join(name)).is_some();
+        usual.filter(there).map(str::to_owned).next()
+    };
+    names.into_iter().next().or_else(unlisted)
 }
 
 /// The bytes of one web.config.

@@ -19,7 +19,7 @@ events! {
     /// The server has stopped; a warning when requests were cut.
     STOPPED = 2102, Information, "Where requests were cut: raise `--drain-timeout`.";
     /// The configuration was read again, since it changed or SIGHUP asked for it, and holds from here on.
-    RELOADED = 2103, Information, "Nothing; what the message says needs a restart does.";
+    RELOADED = 2103, Information, "Nothing, but where it says so: a warning that is new, or what needs a restart.";
     /// What was understood of configuration and flags; with `--log-format json` only, as text it is a table.
     PLAN = 2104, Information, "Nothing.";
     /// What was counted since the start: on SIGUSR1, and at the end.

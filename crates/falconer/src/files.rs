@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use config::{Files, Keeping, Kind};
+use rustix::fs::OFlags;
 
 /// tmpfs and ramfs, as statfs(2) numbers them.
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
@@ -25,12 +26,19 @@ impl Files for DiskFiles {
     }
 
     fn read(&self, path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
-        // Opening a pipe would wait for somebody to write into it.
+        let refuse = || Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        // Opening a device does something; looking at it does not.
         if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return refuse();
+        }
+        // And a pipe that took the file's place just now would wait for somebody to write into it.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+        if !file.metadata()?.is_file() {
+            return refuse();
         }
         let mut bytes = Vec::new();
-        File::open(path)?.take(at_most as u64).read_to_end(&mut bytes)?;
+        file.take(at_most as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -5,10 +5,10 @@
 //! What is not accepted changes nothing. Called by `run`, which hands on what was accepted.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{Files as _, Input, Loaded, Plan, Severity};
+use config::{Diagnostic, Files as _, Input, Loaded, PemFile, Plan, Severity};
 use supervisor::{Change, RecycleCause};
 use tokio::task::JoinHandle;
 
@@ -19,12 +19,14 @@ use crate::files::DiskFiles;
 pub(crate) struct Reloader {
     input: Arc<Input>,
     plan: Plan,
-    /// The app's own web.config was there when the plan was made.
-    from_file: bool,
+    /// Folders that had a web.config when the plan was made, the app's own first.
+    described: Vec<PathBuf>,
+    /// What was said besides when the plan was read; not known before the first reading here.
+    told: Vec<Diagnostic>,
     /// What was asked for since the last reading began.
     due: Option<RecycleCause>,
     /// What is being read, and why.
-    reading: Option<(Wish, JoinHandle<(Loaded, bool)>)>,
+    reading: Option<(Wish, JoinHandle<Read>)>,
     /// What holds was read before anybody watched the disk.
     unsure: bool,
 }
@@ -37,6 +39,13 @@ enum Wish {
     Unsure,
 }
 
+/// What was read, and whether what the plan that holds was made of is still there.
+#[derive(Debug)]
+struct Read {
+    loaded: Loaded,
+    gone: Option<PathBuf>,
+}
+
 /// What came of a reading.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -46,6 +55,8 @@ pub(crate) enum Outcome {
         plan: Box<Plan>,
         /// What of it does not, as it cannot change while the server runs.
         restart: Vec<&'static str>,
+        /// What was not said of the plan before: what is missing, and warnings.
+        news: Vec<Diagnostic>,
     },
     /// What held goes on to hold; the reason in a sentence.
     Refused(String),
@@ -56,8 +67,16 @@ pub(crate) enum Outcome {
 impl Reloader {
     /// The plan that holds was made of this input.
     pub(crate) fn new(input: Input, plan: Plan) -> Self {
-        let from_file = has_web_config(&input.folder);
-        Self { input: Arc::new(input), plan, from_file, due: None, reading: None, unsure: true }
+        let described = described(&plan);
+        Self {
+            input: Arc::new(input),
+            plan,
+            described,
+            told: Vec::new(),
+            due: None,
+            reading: None,
+            unsure: true,
+        }
     }
 
     /// What holds.
@@ -99,8 +118,12 @@ impl Reloader {
                 {
                     return Outcome::Ignored;
                 }
-                let input = Arc::clone(&self.input);
-                let read = move || (config::load(&input, &DiskFiles), has_web_config(&input.folder));
+                let (input, described) = (Arc::clone(&self.input), self.described.clone());
+                let read = move || {
+                    let loaded = config::load(&input, &DiskFiles);
+                    let gone = described.into_iter().find(|folder| !has_web_config(folder));
+                    Read { loaded, gone }
+                };
                 self.reading = Some((wish, tokio::task::spawn_blocking(read)));
             }
             let Some((wish, reading)) = &mut self.reading else { continue };
@@ -108,11 +131,12 @@ impl Reloader {
             let read = reading.await;
             self.reading = None;
             return match (wish, read) {
-                (Wish::Unsure, Ok((loaded, _))) if loaded.plan.as_ref() == Some(&self.plan) => continue,
-                (Wish::Unsure, Ok((loaded, from_file))) => {
-                    self.judge(RecycleCause::Config, loaded, from_file)
+                (Wish::Unsure, Ok(read)) if read.loaded.plan.as_ref() == Some(&self.plan) => {
+                    self.told = read.loaded.diagnostics;
+                    continue;
                 }
-                (Wish::Asked(cause), Ok((loaded, from_file))) => self.judge(cause, loaded, from_file),
+                (Wish::Unsure, Ok(read)) => self.judge(RecycleCause::Config, read),
+                (Wish::Asked(cause), Ok(read)) => self.judge(cause, read),
                 (_, Err(_)) => {
                     Outcome::Refused("reading it failed on an error of the server's own".to_owned())
                 }
@@ -127,9 +151,10 @@ impl Reloader {
     }
 
     /// An empty, half-written or missing file never replaces one that was good: a deployment is under way.
-    fn judge(&mut self, cause: RecycleCause, loaded: Loaded, from_file: bool) -> Outcome {
-        if cause == RecycleCause::Config && self.from_file && !from_file {
-            return Outcome::Refused("web.config is gone".to_owned());
+    fn judge(&mut self, cause: RecycleCause, Read { loaded, gone }: Read) -> Outcome {
+        if let Some(folder) = gone.filter(|_| cause == RecycleCause::Config) {
+            let file = folder.join("web.config");
+            return Outcome::Refused(format!("{} is gone; SIGHUP goes on without it", file.display()));
         }
         let Loaded { plan, diagnostics, .. } = loaded;
         let Some(mut plan) = plan else {
@@ -137,17 +162,44 @@ impl Reloader {
             let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
             return Outcome::Refused(text.join("\n"));
         };
-        let mut restart = Vec::new();
-        if plan.bindings != self.plan.bindings {
-            restart.push("bindings");
-        }
-        if plan.tls != self.plan.tls {
-            restart.push("certificate and key");
-        }
+        let restart = fixed(&self.plan, &plan);
         (plan.bindings, plan.tls) = (self.plan.bindings.clone(), self.plan.tls.clone());
-        (self.plan, self.from_file) = (plan.clone(), from_file);
-        Outcome::Accepted { cause, plan: Box::new(plan), restart }
+        (self.plan, self.described) = (plan.clone(), described(&plan));
+        let told = std::mem::replace(&mut self.told, diagnostics);
+        // A line may stand elsewhere by now and say the same.
+        let said =
+            |one: &Diagnostic| told.iter().any(|old| (old.code, &old.message) == (one.code, &one.message));
+        let news = self.told.iter().filter(|one| !said(one)).cloned().collect();
+        Outcome::Accepted { cause, plan: Box::new(plan), restart, news }
     }
+}
+
+/// What differs and cannot change while the server runs.
+fn fixed(old: &Plan, new: &Plan) -> Vec<&'static str> {
+    let mut fixed = Vec::new();
+    if new.bindings != old.bindings {
+        fixed.push("bindings");
+    }
+    let ((old, old_ca), (new, new_ca)) = (of_tls(old), of_tls(new));
+    if new != old {
+        fixed.push("certificate and key");
+    }
+    if new_ca != old_ca {
+        fixed.push("certificates of clients");
+    }
+    fixed
+}
+
+/// What is shown to clients, and what is asked of them.
+fn of_tls(plan: &Plan) -> (Option<[&PemFile; 2]>, Option<&PemFile>) {
+    let tls = plan.tls.as_ref();
+    (tls.map(|tls| [&tls.certificate, &tls.key]), tls.and_then(|tls| tls.client_ca.as_ref()))
+}
+
+/// Folders of a plan that have a web.config, the app's own first.
+fn described(plan: &Plan) -> Vec<PathBuf> {
+    let folders = plan.app.config_files.iter().filter_map(|file| file.parent());
+    folders.filter(|folder| has_web_config(folder)).map(Path::to_owned).collect()
 }
 
 fn has_web_config(folder: &Path) -> bool {
@@ -164,26 +216,37 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(1), reloader.next()).await.ok()
     }
 
+    /// A folder of this test alone.
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("falconer-reload-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    fn write(folder: &Path, attributes: &str) {
+        let text = format!(
+            "<configuration><system.webServer><aspNetCore {attributes} /></system.webServer></configuration>"
+        );
+        std::fs::write(folder.join("web.config"), text).expect("a file");
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    }
+
     #[test]
     fn what_changed_before_anybody_watched_is_found_and_nothing_else() {
-        let folder = std::env::temp_dir().join(format!("falconer-reload-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let write = |limit: u32| {
-            let text = format!(
-                "<configuration><system.webServer><aspNetCore processPath=\"/bin/true\" startupTimeLimit=\"{limit}\" \
-                 /></system.webServer></configuration>"
-            );
-            std::fs::write(folder.join("web.config"), text).expect("a file");
-        };
-        write(10);
+        let folder = folder("early");
+        let limit =
+            |limit: u32| write(&folder, &format!("processPath=\"/bin/true\" startupTimeLimit=\"{limit}\""));
+        limit(10);
         let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
         let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut same = Reloader::new(input.clone(), plan.clone());
             assert!(next(&mut same).await.is_none(), "nothing changed");
             let mut other = Reloader::new(input, plan);
-            write(20);
+            limit(20);
             let outcome = next(&mut other).await;
             assert!(
                 matches!(outcome, Some(Outcome::Accepted { cause: RecycleCause::Config, .. })),
@@ -192,5 +255,59 @@ mod tests {
             assert!(next(&mut other).await.is_none(), "it is told once");
         });
         std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+
+    #[test]
+    fn what_is_said_of_a_change_is_said_once() {
+        let folder = folder("news");
+        write(&folder, "processPath=\"/bin/true\"");
+        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let codes = |outcome: Option<Outcome>| match outcome {
+            Some(Outcome::Accepted { news, .. }) => {
+                news.iter().map(|one| one.code.as_str()).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        runtime().block_on(async {
+            let mut reloader = Reloader::new(input, plan);
+            assert!(next(&mut reloader).await.is_none(), "nothing changed");
+            write(&folder, "processPath=\"/bin/true\" hostingModel=\"inprocess\"");
+            reloader.changed(Change::Config);
+            assert_eq!(codes(next(&mut reloader).await), ["inprocess"]);
+            write(&folder, "\n processPath=\"/bin/true\"\n hostingModel=\"inprocess\"");
+            reloader.changed(Change::Config);
+            assert!(codes(next(&mut reloader).await).is_empty());
+        });
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+
+    #[test]
+    fn a_file_above_that_is_gone_changes_nothing_before_the_operator_says_so() {
+        let root = folder("gone");
+        let app = root.join("app");
+        std::fs::create_dir_all(&app).expect("a folder");
+        write(&root, "shutdownTimeLimit=\"3\"");
+        write(&app, "processPath=\"/bin/true\"");
+        let input =
+            Input { folder: app, site_root: Some(root.clone()), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        runtime().block_on(async {
+            let mut reloader = Reloader::new(input, plan);
+            std::fs::remove_file(root.join("web.config")).expect("it is there");
+            reloader.changed(Change::Config);
+            let Some(Outcome::Refused(why)) = next(&mut reloader).await else { panic!("it is refused") };
+            assert!(why.contains("/web.config is gone") && why.contains("SIGHUP"), "{why}");
+            assert_eq!(reloader.plan().app.shutdown_time_limit, Duration::from_secs(3));
+            reloader.ask(RecycleCause::Operator);
+            let outcome = next(&mut reloader).await;
+            assert!(matches!(outcome, Some(Outcome::Accepted { .. })), "{outcome:?}");
+            assert_eq!(reloader.plan().app.shutdown_time_limit, Duration::from_secs(10));
+            // From here on it is as if it had never been there.
+            reloader.changed(Change::Config);
+            let outcome = next(&mut reloader).await;
+            assert!(matches!(outcome, Some(Outcome::Accepted { .. })), "{outcome:?}");
+        });
+        std::fs::remove_dir_all(&root).expect("it is ours");
     }
 }

@@ -210,13 +210,15 @@ impl Running<'_> {
     fn reloaded(&mut self, outcome: Outcome) {
         let printer = self.voice.printer;
         match outcome {
-            Outcome::Accepted { cause, plan, restart } => {
+            Outcome::Accepted { cause, plan, restart, news } => {
                 let needs = match &restart[..] {
                     [] => String::new(),
                     parts => format!("; a restart is needed for: {}", parts.join(", ")),
                 };
-                let level = if restart.is_empty() { Level::Information } else { Level::Warning };
-                printer.line(RELOADED, level, format!("The configuration was read again{needs}."));
+                let quiet = restart.is_empty() && news.is_empty();
+                let level = if quiet { Level::Information } else { Level::Warning };
+                let news: String = news.iter().map(|one| format!("\n{one}")).collect();
+                printer.line(RELOADED, level, format!("The configuration was read again{needs}.{news}"));
                 let file =
                     |log: &RefCell<Option<EventLog>>| log.borrow().as_ref().map(|log| log.of().clone());
                 if file(self.voice.log) != plan.app.debug_log {

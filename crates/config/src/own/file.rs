@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::options::OPTIONS;
+use super::options::{OPTIONS, OptionInfo};
 use crate::code::Code;
 use crate::diagnostic::Place;
 use crate::report::{Report, Spanned, nearest};
 use crate::value;
+use crate::webconfig::schema::SECTIONS;
 
 const SPAN_HINT: &str =
     "write \"hh:mm:ss\" or \"d.hh:mm:ss\"; \"00:20:00\" is twenty minutes, \"00:00:00\" is none";
@@ -83,7 +84,7 @@ impl Reader<'_> {
                 _ => format!("{prefix}.{}", name.get_ref()),
             };
             let place = self.place(name.span().start);
-            let is_table = OPTIONS.iter().any(|option| below(option.key, &key).is_some());
+            let is_table = !key.is_empty() && OPTIONS.iter().any(|option| below(option.key, &key).is_some());
             match (OPTIONS.iter().find(|option| option.key == key), value.get_ref()) {
                 (None, DeValue::Table(inner)) if is_table => self.table(&key, inner),
                 (None, _) if is_table => {
@@ -134,18 +135,31 @@ impl Reader<'_> {
                 known.push(first);
             }
         }
-        let elsewhere = OPTIONS.iter().find_map(|option| {
-            let (table, last) = option.key.rsplit_once('.').unwrap_or(("", option.key));
-            (last == name).then_some(table)
-        });
-        let hint = match (nearest(name, &known), elsewhere) {
-            (Some(almost), _) => format!("did you mean {almost}?"),
-            (None, Some("")) => format!("{name} stands at the top of the file, before the first [table]"),
-            (None, Some(table)) => format!("{name} belongs to [{table}]"),
-            (None, None) => format!("known here: {}", known.join(", ")),
+        let hint = match nearest(name, &known) {
+            Some(almost) => format!("did you mean {almost}?"),
+            None => elsewhere(name).unwrap_or_else(|| format!("known here: {}", known.join(", "))),
         };
         let message = format!("unrecognised setting \"{}\"", short(name));
         self.report.error(Code::UnknownSetting, place, message).hint(hint);
+    }
+}
+
+/// Where a name belongs that is right in another table, as a flag, or in web.config.
+fn elsewhere(name: &str) -> Option<String> {
+    let split = |option: &OptionInfo| option.key.rsplit_once('.').unwrap_or(("", option.key));
+    let table = OPTIONS.iter().map(split).find(|(_, last)| *last == name).map(|(table, _)| table);
+    let flag = format!("--{name}");
+    let same = OPTIONS.iter().find(|option| option.flag.split(' ').next() == Some(flag.as_str()));
+    let is_attribute = || {
+        let section = SECTIONS.iter().filter(|section| section.path == "aspNetCore");
+        let mut parts = section.flat_map(|section| section.parts);
+        parts.any(|part| part.path.strip_prefix('@').is_some_and(|known| known.eq_ignore_ascii_case(name)))
+    };
+    match (table, same) {
+        (Some(""), _) => Some(format!("{name} stands at the top of the file, before the first [table]")),
+        (Some(table), _) => Some(format!("{name} belongs to [{table}]")),
+        (None, Some(option)) => Some(format!("what {flag} says is {} here", option.key)),
+        (None, None) => is_attribute().then(|| format!("{name} belongs to <aspNetCore> of web.config")),
     }
 }
 

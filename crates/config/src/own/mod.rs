@@ -94,11 +94,13 @@ fn source(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Sourc
         (None, None) => return None,
     };
     let named = input.config.is_some();
-    if !named && files.kind(&path).is_none() && files.link(&path).is_none() {
+    // Whatever stands there is meant: a pipe is refused below, not passed over.
+    if !named && files.mode(&path).is_none() && files.link(&path).is_none() {
         return None;
     }
     let deployed = std::iter::once(&input.folder).chain(&input.site_root);
-    let deployed = deployed.map(|folder| files.real(folder)).find(|folder| lies_in(&path, folder, files));
+    let deployed =
+        deployed.map(|folder| files.real(folder)).find(|folder| trust::leads_through(&path, folder, files));
     if let Some(folder) = deployed {
         let message = format!("{name} lies in {}, which deployments write", folder.display());
         if named {
@@ -122,17 +124,11 @@ fn source(input: &Input, files: &dyn Files, report: &mut Report) -> Option<Sourc
     Some(Source { path, name })
 }
 
-/// Whether a file, or the link that is named, stands in a folder or below.
-fn lies_in(file: &Path, folder: &Path, files: &dyn Files) -> bool {
-    let parent = file.parent().map(|parent| files.real(parent));
-    files.real(file).starts_with(folder) || parent.is_some_and(|parent| parent.starts_with(folder))
-}
-
 /// The site root may be named by the file itself.
 fn refuse_below_own_root(own: &Own, input: &Input, files: &dyn Files, report: &mut Report) {
     let Some(root) = &own.site_root else { return };
     let path = input.config.clone().or_else(|| Some(input.working_folder.as_ref()?.join(NAME)));
-    if path.is_some_and(|path| lies_in(&path, &files.real(&root.value), files)) {
+    if path.is_some_and(|path| trust::leads_through(&path, &files.real(&root.value), files)) {
         let message =
             format!("this file lies in its own siteRoot {}, which deployments write", root.value.display());
         let hint = "move it to a folder that only the operator writes";

@@ -1,4 +1,4 @@
-//! Who could change a file that a server of root obeys: everybody who may write it, or a folder or symlink on the way.
+//! Who could change a file that a server obeys: everybody who may write it, or a folder or symlink on the way.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -11,12 +11,33 @@ const STICKY: u32 = 0o1000;
 
 /// The first thing on the way to a file that somebody else than root can change, and why.
 pub(super) fn weak_spot(file: &Path, files: &dyn Files) -> Option<(PathBuf, String)> {
+    on_the_way(file, files, |at, link| {
+        let why = match link {
+            Some(owner) => (owner != 0).then(|| belongs_to(owner)),
+            None => weakness(at, files),
+        };
+        Some((at.to_owned(), why?))
+    })
+}
+
+/// Whether a file, or a symlink on the way to it, stands in a folder or below; the folder is named without symlinks.
+pub(super) fn leads_through(file: &Path, folder: &Path, files: &dyn Files) -> bool {
+    on_the_way(file, files, |at, _| at.starts_with(folder).then_some(())).is_some()
+}
+
+/// What is found first at a folder, a symlink or the file itself; of a symlink with its owner. None too for what leads in a
+/// circle, which nobody can read.
+fn on_the_way<T>(
+    file: &Path,
+    files: &dyn Files,
+    find: impl Fn(&Path, Option<u32>) -> Option<T>,
+) -> Option<T> {
     let mut to_go = backwards(file);
     let mut at = PathBuf::from("/");
     let mut links = 0;
     loop {
-        if let Some(why) = weakness(&at, files) {
-            return Some((at, why));
+        if let Some(found) = find(&at, None) {
+            return Some(found);
         }
         let name = to_go.pop()?;
         if name == ".." {
@@ -24,18 +45,21 @@ pub(super) fn weak_spot(file: &Path, files: &dyn Files) -> Option<(PathBuf, Stri
             continue;
         }
         let step = at.join(&name);
-        match files.link(&step) {
-            None => at = step,
-            Some((_, owner)) if owner != 0 => return Some((step, belongs_to(owner))),
-            Some(_) if links == MOST_LINKS => return Some((step, "leads in a circle".to_owned())),
-            Some((target, _)) => {
-                links += 1;
-                if target.is_absolute() {
-                    at = PathBuf::from("/");
-                }
-                to_go.extend(backwards(&target));
-            }
+        let Some((target, owner)) = files.link(&step) else {
+            at = step;
+            continue;
+        };
+        if let Some(found) = find(&step, Some(owner)) {
+            return Some(found);
         }
+        if links == MOST_LINKS {
+            return None;
+        }
+        links += 1;
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        to_go.extend(backwards(&target));
     }
 }
 

@@ -61,8 +61,8 @@ impl<'a, 'i> Sections<'a, 'i> {
             let message = format!("section <{}> is locked by a web.config above", section.element.name());
             let hint = format!("{} allows no file below to have it", lock.element.place());
             report.error(Code::LockedSection, &place, message).hint(hint);
-            return;
         }
+        // A locked one is read all the same, so that its own mistakes are told and none that only follow.
         self.0.push(section);
     }
 }
@@ -110,7 +110,8 @@ impl<'a, 'i> Collector<'_, 'a, 'i> {
         let locked = self.locks(location);
         let segments = path.split('/').filter(|segment| !matches!(*segment, "" | "."));
         let target: Vec<&str> = self.app[..self.depth].iter().map(String::as_str).chain(segments).collect();
-        let leads = target.iter().zip(self.app).all(|(segment, name)| segment.eq_ignore_ascii_case(name));
+        let same = |segment: &str, name: &str| segment.to_lowercase() == name.to_lowercase();
+        let leads = target.iter().zip(self.app).all(|(segment, name)| same(segment, name));
         if !leads || (!inherited && target.len() < self.app.len()) {
             return;
         }

@@ -11,6 +11,7 @@ enum Entry {
     Folder,
     File { bytes: Vec<u8>, executable: bool },
     Link(PathBuf),
+    Pipe,
 }
 
 /// Files by absolute path, with what is known of them besides.
@@ -44,6 +45,10 @@ impl MemoryFiles {
 
     pub(crate) fn put_link(&mut self, path: &str, target: &str) {
         self.put(path, Entry::Link(PathBuf::from(target)));
+    }
+
+    pub(crate) fn pipe(&mut self, path: &str) {
+        self.put(path, Entry::Pipe);
     }
 
     /// An installation that has both frameworks in each of the versions.
@@ -95,7 +100,7 @@ impl Files for MemoryFiles {
         match self.entry(path)? {
             Entry::Folder => Some(Kind::Folder),
             Entry::File { executable, .. } => Some(Kind::File { executable: *executable }),
-            Entry::Link(_) => None,
+            Entry::Link(_) | Entry::Pipe => None,
         }
     }
 
@@ -109,7 +114,7 @@ impl Files for MemoryFiles {
     fn mode(&self, path: &Path) -> Option<u32> {
         let usual = match self.entry(path)? {
             Entry::Folder | Entry::File { executable: true, .. } => 0o755,
-            Entry::File { executable: false, .. } => 0o644,
+            Entry::File { executable: false, .. } | Entry::Pipe => 0o644,
             Entry::Link(_) => return None,
         };
         Some(self.modes.get(&self.resolve(path)?).copied().unwrap_or(usual))
@@ -125,7 +130,7 @@ impl Files for MemoryFiles {
         let path = self.resolve(path.parent()?)?.join(name);
         match self.entries.get(&path)? {
             Entry::Link(target) => Some((target.clone(), self.owners.get(&path).copied().unwrap_or(0))),
-            Entry::Folder | Entry::File { .. } => None,
+            Entry::Folder | Entry::File { .. } | Entry::Pipe => None,
         }
     }
 
@@ -139,6 +144,9 @@ impl Files for MemoryFiles {
 
     fn list(&self, folder: &Path) -> Vec<String> {
         let Some(folder) = self.resolve(folder) else { return Vec::new() };
+        if self.modes.get(&folder).is_some_and(|mode| mode & 0o444 == 0) {
+            return Vec::new();
+        }
         let here = self.entries.keys().filter(|path| path.parent() == Some(&folder));
         // Backwards, so that nothing depends on an order that no disk promises.
         here.rev().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()

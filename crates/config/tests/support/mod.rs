@@ -28,6 +28,7 @@ pub(crate) struct Case {
 /// elf web                          such a file without its executable bit
 /// script run                       an executable that is none
 /// text NAME CONTENT                a file with that text; \n is a line break
+/// pipe NAME                        what is neither a file nor a folder
 /// mode NAME 600                    the permission bits of such a file
 /// link /usr/bin/dotnet TARGET      a symlink to an existing file
 /// dotnet /usr/lib/dotnet 10.0.12   an installation with both frameworks in these versions
@@ -166,6 +167,7 @@ impl Case {
             "elf" => self.files.file(&path, b"\x7FELF\x02", false),
             "script" => self.files.file(&path, b"#!/bin/sh\n", true),
             "text" => self.files.file(&path, more.replace("\\n", "\n").as_bytes(), false),
+            "pipe" => self.files.pipe(&path),
             "mode" => {
                 self.files.change_mode(&path, u32::from_str_radix(more, 8).expect("an octal number"));
             }

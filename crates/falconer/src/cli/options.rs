@@ -70,8 +70,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=15 * DAY))]
     total_timeout: Option<u64>,
     /// How long requests under way may take when the server stops or the app is recycled [default: 30]
-    #[arg(long, value_name = "SECONDS")]
-    drain_timeout: Option<u32>,
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=15 * DAY))]
+    drain_timeout: Option<u64>,
     /// Run the app in a network of its own, so that no other process reaches its port
     #[arg(long)]
     private_network: bool,
@@ -115,7 +115,7 @@ impl Options {
             stdout_log_max_size: self.stdout_log_max_size,
             stdout_log_max_files: self.stdout_log_max_files,
             total_timeout: self.total_timeout.map(Duration::from_secs),
-            drain_timeout: self.drain_timeout.map(|seconds| Duration::from_secs(seconds.into())),
+            drain_timeout: self.drain_timeout.map(Duration::from_secs),
             environment: own_environment(),
             descriptors,
         })

@@ -242,6 +242,9 @@ impl ResponseSide {
             }
             self.write_final(sides, data);
             upstream.buffer.consume(self.head.length);
+            if self.outbox.events.is_some() {
+                upstream.becomes_endless();
+            }
             return Ok(());
         }
         Ok(())

@@ -206,8 +206,10 @@ impl ResponseSide {
                 Ok(())
             }
             Phase::Head => {
-                let unread = !in_order || sides.request == Progress::Refused || upstream.stream.was_refused();
-                Err(Broken::ClosedBeforeResponse { unread })
+                let refused =
+                    !in_order || sides.request == Progress::Refused || upstream.stream.was_refused();
+                // Whoever began a head has read what it answers.
+                Err(Broken::ClosedBeforeResponse { unread: refused && upstream.buffer.is_empty() })
             }
             Phase::Body(_) | Phase::Ended(_) => Err(Broken::ClosedWithinResponse),
         }

@@ -80,9 +80,10 @@ impl ResponseSide {
         }
     }
 
-    /// Whether the client may have got a byte of the final answer.
+    /// Whether the client may have got a byte of the final answer, or stands within an informational one, so that no
+    /// other answer can follow.
     pub(crate) fn started(&self) -> bool {
-        self.has_head && self.outbox.started
+        self.has_head && self.outbox.started || self.outbox.is_halfway()
     }
 
     /// Whether it is an event stream that is between two events, or has ended so.

@@ -163,6 +163,10 @@ fn silent_app() -> Outcome {
         unanswered.send(ask("/unanswered", "hang"))?;
         let mut within = server.client()?;
         within.send(ask("/within", &format!("raw:{half};hang")))?;
+        let mut held = server.client()?;
+        held.send(
+            "POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nX-Puppet: early;hang\r\n\r\n",
+        )?;
         ensure!(slow.response()?.text() == "halfmore", "each wait counts for itself");
         let response = unanswered.response()?;
         ensure!(
@@ -174,6 +178,10 @@ fn silent_app() -> Outcome {
         is(&line, &[("status", 502.into()), ("substatus", 3.into()), ("end", "timeout".into())])?;
         is(&line, &[("error", "the app did not answer in time (requestTimeout)".into())])?;
         ensure!((900.0..3000.0).contains(&ms(&line, "ms")?), "{line}");
+        // The client waits for the app's 100, so its silence is the app's.
+        let response = held.response()?;
+        ensure!(response.status == 502, "{}", response.describe());
+        is(&log.about("/held")?, &[("substatus", 3.into()), ("end", "timeout".into())])?;
         ensure!(within.response()?.end == e2e::End::Cut, "half an answer as a whole");
         let line = log.about("/within")?;
         is(&line, &[("status", 200.into()), ("end", "timeout".into())])?;

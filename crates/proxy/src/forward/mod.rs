@@ -254,6 +254,7 @@ impl Pump<'_> {
         if connection.slot.expired(Wait::Total) {
             return Poll::Ready(Err(Broken::Overdue));
         }
+        self.request.awaits_go &= !self.response.spoke();
         if self.request.progress == Progress::Sending
             && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
         {

@@ -86,6 +86,11 @@ impl ResponseSide {
         self.has_head && self.outbox.started || self.outbox.is_halfway()
     }
 
+    /// Whether the worker has said anything.
+    pub(crate) fn spoke(&self) -> bool {
+        self.has_head || self.informational > 0
+    }
+
     /// Whether it is an event stream that is between two events, or has ended so.
     pub(crate) fn may_stop(&self) -> bool {
         self.outbox.stopped || self.outbox.events.is_some_and(Events::are_whole)

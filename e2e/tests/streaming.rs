@@ -11,6 +11,8 @@ use e2e::server::serve_folder;
 use e2e::{Check, Client, Context as _, End, Need, Options, Outcome, Puppet, Record, Server, Suite};
 use e2e::{ensure, now, process, wait_for};
 
+#[path = "streaming/crowd.rs"]
+mod crowd;
 #[path = "streaming/ends.rs"]
 mod ends;
 
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
         })
         .needing("RequestAborted fires in a .NET app within a second", &[Need::Dotnet], aborted)
         .needing("server-sent events of a .NET app arrive one by one", &[Need::Dotnet], dotnet_events);
-    ends::add(suite).run()
+    crowd::add(ends::add(suite)).run()
 }
 
 fn roomy() -> Puppet {

@@ -57,18 +57,21 @@ impl Client {
             });
             of_name.flat_map(|field| field.value.of(data).rsplit(|&byte| byte == b','))
         };
-        let mut client = self;
+        let (mut client, mut hops) = (self, 0);
         for entry in values(FORWARDED_FOR) {
             let Some(address) = address(entry) else {
                 client.source = Source::Doubtful;
                 break;
             };
             (client.address, client.source) = (address, Source::Told);
+            hops += 1;
             if !is_trusted(site, address.ip()) {
                 break;
             }
         }
-        client.scheme = values(FORWARDED_PROTO).next().and_then(scheme).unwrap_or(self.scheme);
+        // Of the same proxy as the address; the farthest there is where not all of them wrote one (ASP.NET reads so too).
+        let proto = values(FORWARDED_PROTO).take(hops.max(1)).last();
+        client.scheme = proto.and_then(scheme).unwrap_or(self.scheme);
         client
     }
 }
@@ -77,10 +80,12 @@ fn is_trusted(site: &Site, address: IpAddr) -> bool {
     site.trusted_proxies.iter().any(|network| network.contains(address))
 }
 
-/// `http` or `https`; anything else says nothing.
+/// `http` or `https`, also as `ws` or `wss`, which some proxies say of a WebSocket; anything else says nothing.
 fn scheme(text: &[u8]) -> Option<Scheme> {
+    const NAMES: [(&[u8], Scheme); 4] =
+        [(b"http", Scheme::Http), (b"https", Scheme::Https), (b"ws", Scheme::Http), (b"wss", Scheme::Https)];
     let text = text.trim_ascii();
-    [Scheme::Http, Scheme::Https].into_iter().find(|one| text.eq_ignore_ascii_case(one.as_str().as_bytes()))
+    NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map(|&(_, scheme)| scheme)
 }
 
 /// One entry as proxies write them: an address of either family, with or without a port, IPv6 in brackets where

@@ -21,6 +21,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         .test("an app that does not start: 502.5", no_start)
         .test("clients that go away", clients_gone)
         .test("a WebSocket is one line, when it has ended", websocket)
+        .test("a WebSocket whose client closes first after both said so ends in order", said_by_both)
         .test("a request that the server's end cuts", cut)
 }
 
@@ -162,6 +163,10 @@ fn silent_app() -> Outcome {
         unanswered.send(ask("/unanswered", "hang"))?;
         let mut within = server.client()?;
         within.send(ask("/within", &format!("raw:{half};hang")))?;
+        let mut held = server.client()?;
+        held.send(
+            "POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nX-Puppet: early;hang\r\n\r\n",
+        )?;
         ensure!(slow.response()?.text() == "halfmore", "each wait counts for itself");
         let response = unanswered.response()?;
         ensure!(
@@ -173,6 +178,10 @@ fn silent_app() -> Outcome {
         is(&line, &[("status", 502.into()), ("substatus", 3.into()), ("end", "timeout".into())])?;
         is(&line, &[("error", "the app did not answer in time (requestTimeout)".into())])?;
         ensure!((900.0..3000.0).contains(&ms(&line, "ms")?), "{line}");
+        // The client waits for the app's 100, so its silence is the app's.
+        let response = held.response()?;
+        ensure!(response.status == 502, "{}", response.describe());
+        is(&log.about("/held")?, &[("substatus", 3.into()), ("end", "timeout".into())])?;
         ensure!(within.response()?.end == e2e::End::Cut, "half an answer as a whole");
         let line = log.about("/within")?;
         is(&line, &[("status", 200.into()), ("end", "timeout".into())])?;
@@ -234,6 +243,28 @@ fn websocket() -> Outcome {
         is(&line, &[("status", 101.into()), ("bytes_in", 22.into()), ("bytes_out", out.into())])?;
         is(&line, &[("end", "done".into())])?;
         ensure!(ms(&line, "ms")? > 600.0, "{line}");
+        Ok(())
+    })
+}
+
+fn said_by_both() -> Outcome {
+    let switched =
+        hex::encode(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    logged(&Puppet::new(), &[], |server, _, log| {
+        let close = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
+        for (path, said, end) in [("/both", &close[..], "done"), ("/neither", &close[..4], "client_gone")] {
+            let mut client = server.client()?;
+            client.send(format!(
+                "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                 X-Puppet: raw:{switched};echo\r\n\r\n"
+            ))?;
+            ensure!(client.final_head()?.status == 101, "no upgrade");
+            client.send(said)?;
+            ensure!(client.exactly(said.len())? == said, "no echo");
+            drop(client);
+            is(&log.about(path)?, &[("end", end.into())])?;
+        }
         Ok(())
     })
 }

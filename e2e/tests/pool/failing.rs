@@ -15,6 +15,12 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         .test("a worker that is stopped is replaced, and its debugger is not disturbed", stopped)
         .test("in Development one that is stopped stays: it may be at a breakpoint", stopped_on_purpose)
         .test("requests that time out are one line in the event log", timed_out)
+        .served(
+            "what an app began to answer, or had for long, is not asked again",
+            Puppet::new(),
+            &[],
+            asked_once,
+        )
 }
 
 /// The long form takes 30 seconds, as the promise does.
@@ -161,4 +167,19 @@ fn timed_out() -> Outcome {
         ensure!(lines == 2, "{lines} lines");
         Ok(())
     })
+}
+
+/// Both end with a reset over a connection that was used before, as the end of an unused one would.
+fn asked_once(server: &mut Server, record: &Record) -> Outcome {
+    let begun = format!("raw:{};sleep:100;reset", hex::encode(b"HTTP/1.1 200 OK\r\nContent-"));
+    for (path, orders) in [("/begun", begun.as_str()), ("/late", "sleep:1500;reset")] {
+        let mut client = server.client()?;
+        client.get("/first")?;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Puppet: {orders}\r\n\r\n"))?;
+        let response = client.response()?;
+        ensure!(response.status == 502, "{}", response.describe());
+        let times = record.requests().iter().filter(|one| one.target() == path).count();
+        ensure!(times == 1, "{path} was asked {times} times");
+    }
+    Ok(())
 }

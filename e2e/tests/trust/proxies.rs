@@ -17,6 +17,12 @@ const SAID: &[(&str, Option<&str>, &str)] = &[
     ("X-Forwarded-Proto: http, https\r\n", None, "https"),
     ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", None, "http"),
     ("X-Forwarded-Proto: gopher\r\n", None, "http"),
+    ("X-Forwarded-Proto: wss\r\n", None, "https"),
+    (
+        "X-Forwarded-For: 203.0.113.7, 10.1.2.3\r\nX-Forwarded-Proto: http, https, http\r\n",
+        Some("203.0.113.7"),
+        "https",
+    ),
     ("X-Forwarded-For: 198.51.100.1, 203.0.113.7\r\n", Some("203.0.113.7"), "http"),
     ("X-Forwarded-For: 203.0.113.7, 10.1.2.3:80, 127.0.0.1\r\n", Some("203.0.113.7"), "http"),
     ("X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 10.1.2.3\r\n", Some("203.0.113.7"), "http"),

@@ -144,12 +144,34 @@ fn the_nearest_scheme_counts_if_it_is_one() {
         ("X-Forwarded-Proto: http, https\r\n", Scheme::Https),
         ("X-Forwarded-Proto: https, http\r\n", Scheme::Http),
         ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Scheme::Http),
-        ("X-Forwarded-Proto: https, wss\r\n", Scheme::Http),
+        ("X-Forwarded-Proto: http, wss\r\n", Scheme::Https),
+        ("X-Forwarded-Proto: https, WS\r\n", Scheme::Http),
+        ("X-Forwarded-Proto: https, tls\r\n", Scheme::Http),
         ("X-Forwarded-Proto: https,\r\n", Scheme::Http),
         ("X-Forwarded-Proto: ht<tps\r\n", Scheme::Http),
         ("X-Forwarded-Proto: \"https\"\r\n", Scheme::Http),
         ("X_Forwarded_Proto: https\r\nX-Forwarded-Scheme: https\r\nFront-End-Https: on\r\n", Scheme::Http),
     ] {
         assert_eq!(told(lines).1, wanted, "{lines}");
+    }
+}
+
+#[test]
+fn the_scheme_is_told_by_whoever_tells_the_address() {
+    for (clients, schemes, wanted) in [
+        ("203.0.113.7", "https, http", Scheme::Http),
+        ("203.0.113.7, 10.0.0.2", "https, http", Scheme::Https),
+        ("203.0.113.7, 10.0.0.2", "http, https", Scheme::Http),
+        ("203.0.113.7, 10.0.0.3, 10.0.0.2", "http, https, http, http", Scheme::Https),
+        // Whoever wrote only one wrote it over the others.
+        ("203.0.113.7, 10.0.0.3, 10.0.0.2", "https", Scheme::Https),
+        // What stands left of the client, anybody can have written.
+        ("10.0.0.3, 203.0.113.7, 10.0.0.2", "https, http, https", Scheme::Http),
+        ("unknown", "https, http", Scheme::Http),
+        ("unknown, 10.0.0.3, 10.0.0.2", "http, https, http", Scheme::Https),
+        ("203.0.113.7, 10.0.0.2", "gopher, https", Scheme::Http),
+    ] {
+        let lines = format!("X-Forwarded-For: {clients}\r\nX-Forwarded-Proto: {schemes}\r\n");
+        assert_eq!(told(&lines).1, wanted, "{lines}");
     }
 }

@@ -256,6 +256,11 @@ impl Outbox {
         Loaded::Flush
     }
 
+    /// Whether a part of the own bytes has left, and not yet the rest.
+    pub(crate) fn is_halfway(&self) -> bool {
+        self.sent > 0
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.sent == self.own.len() && self.direct == 0 && self.tail.is_empty()
     }

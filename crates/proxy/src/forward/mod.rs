@@ -39,6 +39,9 @@ const WITHDRAWAL: Duration = Duration::from_secs(5);
 /// How long a killed process takes to end. What it had for longer was being worked on before the kill, and is not
 /// asked again.
 const SWALLOWED: Duration = Duration::from_millis(5);
+/// How long a request lies unread in a connection that its app, busy as it may be, is about to end. A later reset comes
+/// from an app that had read it (`HttpContext.Abort` resets too).
+const CROSSED: Duration = Duration::from_secs(1);
 const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -105,14 +108,13 @@ async fn until_withdrawn(
 ) -> Result<(), Failure> {
     let app = &connection.thread.app;
     let withdrawn = async {
-        for _ in 0..at_most.as_millis() / LOOK_AGAIN.as_millis() {
-            if app.worker(worker).is_none() {
-                break;
-            }
+        while app.worker(worker).is_some() {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    Ok(connection.unless_gone(withdrawn).await?)
+    // Whether it was in time, the caller sees for itself.
+    let _ = connection.unless_gone(tokio::time::timeout(at_most, withdrawn)).await?;
+    Ok(())
 }
 
 async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
@@ -194,11 +196,11 @@ impl Attempt<'_> {
     /// a reused connection, or reached a worker that was dying. Or SIGKILL took the worker while the request was
     /// on its way: a thread that waits in read(2) still takes the bytes with it into its end.
     async fn may_repeat(&self, unread: bool, reused: bool, sent_at: Instant) -> bool {
-        let swallowed = clock::precise().duration_since(sent_at) <= SWALLOWED;
-        if unread && reused {
+        let since = clock::precise().duration_since(sent_at);
+        if unread && reused && since <= CROSSED {
             return true;
         }
-        (unread || swallowed)
+        (unread || since <= SWALLOWED)
             && self.is_dying().await
             && (unread || self.pool.worker.killed.load(Ordering::Acquire))
     }
@@ -252,6 +254,7 @@ impl Pump<'_> {
         if connection.slot.expired(Wait::Total) {
             return Poll::Ready(Err(Broken::Overdue));
         }
+        self.request.awaits_go &= !self.response.spoke();
         if self.request.progress == Progress::Sending
             && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
         {

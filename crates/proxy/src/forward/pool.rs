@@ -108,8 +108,9 @@ impl Upstream {
         }
     }
 
-    /// A tunnel is bounded by the client connections; it no longer counts as a connection for requests.
-    pub(crate) fn becomes_tunnel(&mut self) {
+    /// Tunnels and event streams have no end of their own, and are bounded by the client connections: they no longer
+    /// count as connections for requests, which would wait for ever behind them.
+    pub(crate) fn becomes_endless(&mut self) {
         self.permit = None;
     }
 }
@@ -160,7 +161,8 @@ impl Pools {
         self.pools.borrow_mut().retain(|pool| {
             pool.idle.borrow_mut().retain(|idle| idle.since >= oldest && idle.upstream.stream.is_quiet());
             let published = is_published(&thread.app.face(), pool.worker.id);
-            if !published {
+            // An unused connection holds a permit, and another thread may wait for it.
+            if !published || pool.cap.waiting.load(Ordering::Relaxed) > 0 {
                 pool.idle.borrow_mut().clear();
             }
             // A tunnel or an answer under way holds the pool; it goes with the last of them.
@@ -281,6 +283,9 @@ impl Pool {
 
     /// Takes back a connection over which request and response went whole and nothing else.
     pub(crate) fn give_back(&self, mut upstream: Upstream, thread: &Thread) {
+        if upstream.permit.is_none() {
+            return;
+        }
         upstream.release_if_empty(&thread.buffers);
         upstream.reused = true;
         upstream.answered = false;

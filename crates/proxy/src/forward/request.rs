@@ -29,6 +29,8 @@ pub(crate) struct RequestSide {
     chunked: bool,
     limit: u64,
     ended: bool,
+    /// The client sends its body when the app says 100: the wait is for the app.
+    pub(crate) awaits_go: bool,
     pub(crate) progress: Progress,
 }
 
@@ -41,6 +43,7 @@ impl RequestSide {
             chunked: exchange.body == http1::Body::Chunked,
             limit,
             ended: false,
+            awaits_go: exchange.expects_continue && exchange.has_body(),
             progress: Progress::Sending,
         }
     }
@@ -85,7 +88,7 @@ impl RequestSide {
                 if self.source.is_bulky(BULK) {
                     connection.expect_bulk();
                 }
-                ready!(Self::poll_client(context, record))?;
+                ready!(self.poll_client(context, record))?;
             }
         }
     }
@@ -99,6 +102,9 @@ impl RequestSide {
     ) -> Poll<Result<bool, Broken>> {
         let connection = record.connection;
         let slot = &connection.slot;
+        if self.outbox.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
         match self.outbox.poll_flush(context, worker, &mut connection.input.borrow_mut()) {
             Poll::Ready(result) => {
                 slot.disarm(Wait::Upstream);
@@ -112,15 +118,25 @@ impl RequestSide {
         }
     }
 
-    fn poll_client(context: &mut Context<'_>, record: &Record<'_>) -> Poll<Result<(), Broken>> {
+    fn poll_client(&mut self, context: &mut Context<'_>, record: &Record<'_>) -> Poll<Result<(), Broken>> {
         let connection = record.connection;
         let slot = &connection.slot;
         match connection.poll_fill(context) {
             Poll::Ready(Ok(1..)) => {
                 slot.disarm(Wait::ClientRead);
+                if std::mem::take(&mut self.awaits_go) {
+                    slot.disarm(Wait::Upstream);
+                }
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(_) => Poll::Ready(Err(Broken::ClientGone)),
+            Poll::Pending if self.awaits_go && slot.expired(Wait::Upstream) => {
+                Poll::Ready(Err(Broken::UpstreamTimeout))
+            }
+            Poll::Pending if self.awaits_go => {
+                slot.arm_once(Wait::Upstream, record.site.limits.request_timeout);
+                Poll::Pending
+            }
             Poll::Pending if slot.expired(Wait::ClientRead) => Poll::Ready(Err(Broken::ClientStalled)),
             Poll::Pending => {
                 slot.arm_once(Wait::ClientRead, record.site.limits.client_stall);

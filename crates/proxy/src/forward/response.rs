@@ -80,9 +80,15 @@ impl ResponseSide {
         }
     }
 
-    /// Whether the client may have got a byte of the final answer.
+    /// Whether the client may have got a byte of the final answer, or stands within an informational one, so that no
+    /// other answer can follow.
     pub(crate) fn started(&self) -> bool {
-        self.has_head && self.outbox.started
+        self.has_head && self.outbox.started || self.outbox.is_halfway()
+    }
+
+    /// Whether the worker has said anything.
+    pub(crate) fn spoke(&self) -> bool {
+        self.has_head || self.informational > 0
     }
 
     /// Whether it is an event stream that is between two events, or has ended so.
@@ -206,8 +212,10 @@ impl ResponseSide {
                 Ok(())
             }
             Phase::Head => {
-                let unread = !in_order || sides.request == Progress::Refused || upstream.stream.was_refused();
-                Err(Broken::ClosedBeforeResponse { unread })
+                let refused =
+                    !in_order || sides.request == Progress::Refused || upstream.stream.was_refused();
+                // Whoever began a head has read what it answers.
+                Err(Broken::ClosedBeforeResponse { unread: refused && upstream.buffer.is_empty() })
             }
             Phase::Body(_) | Phase::Ended(_) => Err(Broken::ClosedWithinResponse),
         }
@@ -242,6 +250,9 @@ impl ResponseSide {
             }
             self.write_final(sides, data);
             upstream.buffer.consume(self.head.length);
+            if self.outbox.events.is_some() {
+                upstream.becomes_endless();
+            }
             return Ok(());
         }
         Ok(())

@@ -69,7 +69,7 @@ pub(crate) async fn tunnel(
         to_app: Direction { mask: Some([0; 4]), ..Direction::default() },
         ending: false,
     };
-    tunnel.upstream.becomes_tunnel();
+    tunnel.upstream.becomes_endless();
     // A tunnel has no end of its own.
     connection.slot.disarm(Wait::Total);
     let end = poll_fn(|context| {
@@ -161,7 +161,7 @@ impl Tunnel<'_> {
     }
 
     fn poll_to_app(&mut self, context: &mut Context<'_>) -> Poll<TunnelEnd> {
-        let Self { connection, upstream, to_app: direction, .. } = self;
+        let Self { connection, upstream, to_app: direction, to_client, .. } = self;
         loop {
             let mut input: RefMut<'_, Buffer> = connection.input.borrow_mut();
             match direction.poll_write(context, &upstream.stream, &mut input) {
@@ -173,6 +173,10 @@ impl Tunnel<'_> {
             drop(input);
             match connection.poll_fill(context) {
                 Poll::Ready(Ok(1..)) => {}
+                // Both have said goodbye; the app was to close first (RFC 6455 §7.1.1), but not every client waits for it.
+                Poll::Ready(_) if direction.frames.saw_close() && to_client.frames.saw_close() => {
+                    return Poll::Ready(TunnelEnd::InOrder);
+                }
                 Poll::Ready(_) => return Poll::Ready(TunnelEnd::ClientGone),
                 Poll::Pending => return Poll::Pending,
             }

@@ -199,7 +199,7 @@ impl App {
 
     /// It follows the newest plan, and nothing speaks against it.
     fn is_fresh(&self, worker: &Worker) -> bool {
-        worker.is_live() && worker.plan == self.plan
+        worker.is_live() && worker.plan == self.plan && !worker.due
     }
 
     /// Workers that should live, apart from one more while it takes the place of another.

@@ -25,6 +25,8 @@ pub struct Worker {
     pub told: Option<Means>,
     /// Its launch was called off before it could fail.
     pub(crate) called_off: bool,
+    /// It is to be replaced for its own age, use or size.
+    pub(crate) due: bool,
     /// The plan that it was started from; an older one than the app's means that it is to be replaced.
     pub(crate) plan: u64,
     /// When its start is given up, since the app may have been mended after it began.
@@ -122,6 +124,7 @@ impl Worker {
             owner: None,
             told: None,
             called_off: false,
+            due: false,
             plan,
             doubted: None,
             used: None,

@@ -1,7 +1,7 @@
 //! How one worker takes another's place, and what makes that due.
 //!
 //! With overlap, the new one must serve before the old one is drained, and if it never does the old one stays. A
-//! recycle is a worker of an older plan than the app's, nothing more: so causes that come while one is under way merge
+//! recycle is a worker of an older plan than the app's, or one that is due, nothing more: so causes that come while one is under way merge
 //! into the next one by themselves. Pure like its parent, which alone calls it.
 
 #![deny(clippy::wildcard_enum_match_arm)]
@@ -95,7 +95,8 @@ impl App {
         while self.live() > self.target() {
             let newest =
                 self.workers.iter().filter(|worker| worker.serving().is_some()).map(|w| w.plan).max();
-            let stale = |worker: &&Worker| worker.serving().is_some() && Some(worker.plan) < newest;
+            let stale =
+                |worker: &&Worker| worker.serving().is_some() && (worker.due || Some(worker.plan) < newest);
             let Some(oldest) = self.workers.iter().filter(stale).min_by_key(|worker| worker.plan) else {
                 return;
             };
@@ -112,8 +113,8 @@ impl App {
         }
         let mut kept = Vec::new();
         for worker in self.workers.iter_mut().filter(|worker| worker.serving().is_some()) {
-            if worker.plan != plan {
-                worker.plan = plan;
+            if worker.plan != plan || worker.due {
+                (worker.plan, worker.due) = (plan, false);
                 kept.push(worker.owner.unwrap_or_default());
             }
         }
@@ -178,12 +179,7 @@ impl App {
         }
         self.report(self.settings.recycled(cause, self.known(id).owner));
         self.protection.forget_exits();
-        // Older than any plan but the first, and the first has no elder: both numbers only tell apart.
-        self.plan += 1;
-        let plan = self.plan;
-        for worker in self.workers.iter_mut().filter(|worker| worker.id != id && worker.plan + 1 == plan) {
-            worker.plan = plan;
-        }
+        self.worker(id).due = true;
         if !self.settings.overlaps() {
             self.drain(id, now + self.settings.drain_limit, now);
         }

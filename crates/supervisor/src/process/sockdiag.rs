@@ -254,7 +254,8 @@ mod tests {
                 "a connection is no listener"
             );
             drop((listener, connection));
-            assert_eq!(line.find(address).unwrap(), None);
+            // Somebody else may have been given the port by now.
+            assert_ne!(line.find(address).unwrap(), Some(found), "it is gone");
             let again = TcpListener::bind(address).unwrap();
             let other = line.find(address).unwrap().expect("it listens again");
             assert_ne!(other.cookie, found.cookie);

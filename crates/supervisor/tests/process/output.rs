@@ -106,6 +106,19 @@ async fn log_file() -> Outcome {
     same(file.metadata()?.permissions().mode() & 0o777, 0o600)
 }
 
+/// The texts of all log files of this process; the thread that writes them makes their folder too.
+fn log_texts(folder: &Folder, pid: u32) -> Result<Vec<String>, libtest_mimic::Failed> {
+    let folder = folder.0.join("logs/deep");
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(&folder).into_iter().flatten() {
+        let name = entry?.file_name().into_string().map_err(|_| "not text")?;
+        check(name.contains(&format!("_{pid}")), || name.clone())?;
+        // One that goes meanwhile is old enough.
+        texts.extend(fs::read_to_string(folder.join(name)).ok());
+    }
+    Ok(texts)
+}
+
 async fn bounded() -> Outcome {
     const LINES: usize = 6000;
     let folder = Folder::new()?;
@@ -116,20 +129,16 @@ async fn bounded() -> Outcome {
     app.rest().await?;
     let (last, padding) = (LINES - 1, "-".repeat((LINES - 1) % 131));
     let end = format!("{last}{padding}token\n");
-    let mut texts = Vec::new();
+    let mut texts = log_texts(&folder, pid)?;
     for _ in 0..500 {
-        texts.clear();
-        for entry in fs::read_dir(folder.0.join("logs/deep"))? {
-            let name = entry?.file_name().into_string().map_err(|_| "not text")?;
-            check(name.contains(&format!("_{pid}")), || name.clone())?;
-            // One that goes meanwhile is old enough.
-            texts.extend(fs::read_to_string(folder.0.join("logs/deep").join(name)).ok());
-        }
         if texts.iter().any(|text| text.ends_with(&end)) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+        texts = log_texts(&folder, pid)?;
     }
+    // Now that all is written no file comes or goes any more; one look may have seen some of both.
+    let texts = log_texts(&folder, pid)?;
     same(texts.len(), 3)?;
     let whole = |line: &str| line.ends_with("token") && line.matches("token").count() == 1;
     check(texts.iter().all(|text| text.ends_with('\n') && text.lines().all(whole)), || "torn".to_owned())?;

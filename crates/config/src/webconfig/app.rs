@@ -196,7 +196,7 @@ impl Reader<'_, '_, '_> {
 
     fn time_span(&mut self, name: &str, most: u64, step: u64) -> Option<Spanned<Duration>> {
         let hint = "write hh:mm:ss or d.hh:mm:ss; 00:02:00 is two minutes, 00:00:00 no limit";
-        self.checked(name, hint, |text| value::time_span(text, most, step))
+        self.checked(name, hint, |text| value::time_span(text, 0..=most, step))
     }
 
     fn startup_retry_count(&mut self) {

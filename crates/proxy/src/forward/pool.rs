@@ -85,7 +85,7 @@ pub(crate) struct Upstream {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum NoConnection {
-    /// The worker is gone or not itself any more: lease another one.
+    /// The worker is gone, not itself any more, or replaced: lease another one.
     WorkerGone,
     /// The client is gone, or the exchange's time is over.
     Interrupted(NoBytes),
@@ -174,6 +174,10 @@ impl Pools {
             if !published || pool.cap.waiting.load(Ordering::Relaxed) > 0 {
                 pool.idle.borrow_mut().clear();
             }
+            // Nothing of them has been sent, and the one that took over is idle.
+            if !published && matches!(&**thread.app.face(), Face::Up(_)) {
+                pool.waiters.borrow_mut().clear();
+            }
             // A tunnel or an answer under way holds the pool; it goes with the last of them.
             let keep = published || Rc::strong_count(pool) > 1;
             if !keep {
@@ -251,19 +255,21 @@ impl Pool {
         let (hand_over, handed) = oneshot::channel();
         self.waiters.borrow_mut().push_back(hand_over);
         record.connection.slot.arm(Wait::Upstream, limits.request_timeout);
-        let either = async {
+        let way = async {
             tokio::select! {
                 biased;
-                Ok(upstream) = handed => Ok(upstream),
-                permit = Arc::clone(&self.cap.permits).acquire_owned() => Err(permit),
+                handed = handed => handed.map_or(Way::Elsewhere, Way::Handed),
+                permit = Arc::clone(&self.cap.permits).acquire_owned() => {
+                    Way::Permitted(permit.expect("nobody closes the semaphore"))
+                }
             }
         };
-        let either = until(record.connection, either).await;
+        let way = until(record.connection, way).await;
         drop(waiting);
-        match either? {
-            Ok(upstream) => Ok(upstream),
-            Err(Ok(permit)) => self.connect(record, permit).await,
-            Err(Err(_)) => unreachable!("nobody closes the semaphore"),
+        match way? {
+            Way::Handed(upstream) => Ok(upstream),
+            Way::Permitted(permit) => self.connect(record, permit).await,
+            Way::Elsewhere => Err(NoConnection::WorkerGone),
         }
     }
 
@@ -343,6 +349,16 @@ pub(crate) fn verify(thread: &Thread, worker: &ServingWorker) -> Result<(), Susp
         Ownership::Stranger => Err(Suspicion::Stranger),
         Ownership::NoListener => Err(Suspicion::NoListener),
     }
+}
+
+/// What a request that waits for a connection comes to.
+enum Way {
+    /// A connection of this thread that somebody gave back.
+    Handed(Upstream),
+    /// A new one.
+    Permitted(OwnedSemaphorePermit),
+    /// Another worker has taken over.
+    Elsewhere,
 }
 
 /// Counts one request that waits for a connection.

@@ -28,6 +28,20 @@ const MOST_BYTES: usize = 256 * 1024;
 
 const DAY: u64 = 24 * 60 * 60;
 
+/// Where a name belongs that stands in web.config, and that IIS keeps outside of it.
+pub(crate) fn of_pool(name: &str) -> Option<String> {
+    let tables = ["applicationPool", "application", "site.limits", "limits", "webLimits"];
+    let ours = OPTIONS.iter().find_map(|option| {
+        let (table, last) = option.key.rsplit_once('.')?;
+        let is_meant = tables.iter().any(|known| table.starts_with(known)) && last.eq_ignore_ascii_case(name);
+        is_meant.then(|| format!("{last} stands in falconer.toml, below [{table}]"))
+    });
+    ours.or_else(|| {
+        let mut of_pool = FOREIGN.iter().filter(|one| one.key.starts_with("applicationPool."));
+        of_pool.find(|one| one.name().eq_ignore_ascii_case(name)).map(ForeignInfo::hint)
+    })
+}
+
 /// What was said, each with its place.
 #[derive(Debug, Default)]
 pub(crate) struct Own {

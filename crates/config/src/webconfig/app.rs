@@ -11,6 +11,7 @@ use super::xml::Element;
 use super::{refuse_unknown, strict};
 use crate::code::Code;
 use crate::diagnostic::Place;
+use crate::own;
 use crate::plan::Handler;
 use crate::report::{Report, Spanned};
 use crate::value;
@@ -135,6 +136,9 @@ fn refuse_strangers(handler: Handler, elements: &[Element], report: &mut Report)
             if !known && foreign.contains(&name) {
                 let message = format!("unrecognised attribute \"{name}\"");
                 let hint = format!("it belongs to <{}>", other.path);
+                report.error(Code::UnknownAttribute, &place, message).hint(hint);
+            } else if let Some(hint) = own::of_pool(name).filter(|_| !known) {
+                let message = format!("unrecognised attribute \"{name}\"");
                 report.error(Code::UnknownAttribute, &place, message).hint(hint);
             } else if !known {
                 strict::refuse_attribute(name, &place, &attributes, report);

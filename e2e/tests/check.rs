@@ -8,6 +8,9 @@ use std::process::{ExitCode, Stdio};
 use e2e::{Context as _, Folder, Need, Outcome, Puppet, Suite, ensure, find, process};
 use serde_json::Value;
 
+#[path = "check/options.rs"]
+mod options;
+
 /// Five mistakes, each of another kind.
 const FIVE: &str = "<configuration>
   <system.webServer>
@@ -52,7 +55,9 @@ fn main() -> ExitCode {
         .needing("with --start: a start that fails is explained", &[Need::Dotnet], failed);
     mendable()
         .iter()
-        .fold(suite, |suite, broken| suite.needing(broken.name, &[Need::Dotnet], || broken.told()))
+        .fold(options::add(suite), |suite, broken| {
+            suite.needing(broken.name, &[Need::Dotnet], || broken.told())
+        })
         .run()
 }
 

@@ -11,12 +11,16 @@ use e2e::clock::seconds;
 use e2e::puppet::hex;
 use e2e::server::{serve, serve_folder};
 use e2e::trials::trials;
-use e2e::{Client, Context as _, Folder, Load, Need, Options, Outcome, Puppet, Record, Server, Suite};
+use e2e::{
+    Client, Context as _, Ending, Folder, Load, Need, Options, Outcome, Puppet, Record, Server, Suite,
+};
 use e2e::{ensure, now, pause, process, wait_for};
 use rustix::process::Signal;
 
 #[path = "pool/failing.rs"]
 mod failing;
+#[path = "pool/limits.rs"]
+mod limits;
 #[path = "pool/recycle.rs"]
 mod recycle;
 #[path = "pool/rules.rs"]
@@ -30,7 +34,7 @@ mod stops;
 const SOON: Duration = seconds(10);
 
 fn main() -> ExitCode {
-    let suite = recycle::add_to(Suite::new().threads(4));
+    let suite = limits::add_to(recycle::add_to(Suite::new().threads(4)));
     stops::add_to(several::add_to(rules::add_to(failing::add_to(suite)))).run()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::input::Input;
 use crate::origins;
-use crate::own::Own;
+use crate::own::{Own, affordable};
 use crate::plan::{AppPlan, Binding, Handler, Limits, Plan, PortChoice, Program, StdoutLog, TlsPlan};
 use crate::pool::{Recycling, SslFlags};
 use crate::program::Resolved;
@@ -151,8 +151,17 @@ fn limits(said: Said) -> Limits {
         };
     }
     limits.total_timeout = span(own.total_timeout.as_ref()).unwrap_or(Duration::MAX);
-    // A connection may need a second descriptor, the one to the app; a fifth stays for everything else.
-    let affordable = usize::try_from((input.descriptors / 2).saturating_mul(4) / 5).unwrap_or(usize::MAX);
-    limits.connections = limits.connections.min(affordable).max(1);
+    if let Some(timeout) = &own.connection_timeout {
+        (limits.keep_alive, limits.client_stall) = (timeout.value, timeout.value);
+    }
+    if let Some(timeout) = &own.header_wait_timeout {
+        limits.header_deadline = timeout.value;
+    }
+    let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let many = |said: Option<&Spanned<u64>>, default| said.map_or(default, |said| size(said.value));
+    limits.start_queue = many(own.queue_length.as_ref(), limits.start_queue);
+    limits.upstream_connections = many(own.upstream_connections.as_ref(), limits.upstream_connections);
+    limits.connections = many(own.max_connections.as_ref(), limits.connections);
+    limits.connections = limits.connections.min(size(affordable(input.descriptors)));
     limits
 }

@@ -113,6 +113,10 @@ codes! {
     /// A section stands twice for the same location; IIS answers 500.19.
     DuplicateSection = "duplicate-section", Error,
         "Merge the two.";
+    /// `maxConnections` is more than the system's limit of descriptors affords: a request under way holds two. So many
+    /// connections are open as it affords, and others wait.
+    FewDescriptors = "few-descriptors", Warning,
+        "Raise `LimitNOFILE=` of the unit, or the hard limit that Falconer is started with, or lower `maxConnections`.";
     /// The file is larger than any web.config that IIS reads.
     FileTooLarge = "file-too-large", Error,
         "Check that it is the right file.";

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::assemble::Said;
 use crate::diagnostic::Place;
+use crate::origins::{connections, said};
 use crate::own::Own;
 use crate::plan::{LimitInfo, Limits, Origin, Plan};
 use crate::report::Spanned;
 use crate::resolve::Parts;
 use crate::settings;
-use crate::value::write_time_span;
 use crate::webconfig::AppSection;
 
 /// Which table a value stands in.
@@ -32,10 +32,12 @@ pub struct Effective {
     pub name: String,
     /// What IIS calls a limit, or empty.
     pub iis: &'static str,
-    /// The value; a number is in decimal digits.
+    /// The value; a number is in decimal digits, a time in whole seconds. `none` is no limit.
     pub value: String,
     /// Of a number: `bytes`, `seconds`; otherwise empty.
     pub unit: &'static str,
+    /// People read this time better as `hh:mm:ss`.
+    pub is_time_span: bool,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -76,21 +78,16 @@ pub(crate) fn table(plan: &Plan, from: Said) -> Vec<Effective> {
     let mut all: Vec<Effective> =
         app.map(|(name, value, origin)| row(Group::App, name, (value.clone(), ""), origin.clone())).collect();
     all.extend(settings(plan, parts));
-    all.extend(
-        settings::all(plan, from)
-            .into_iter()
-            .map(|one| row(Group::Settings, one.name, (one.value, one.unit), one.origin)),
-    );
+    all.extend(settings::all(plan, from).into_iter().map(|one| Effective {
+        is_time_span: one.is_time_span(),
+        ..row(Group::Settings, one.name, one.value(), one.origin)
+    }));
     all.extend(limits(plan, parts, own));
     all
 }
 
 fn row(group: Group, name: &str, (value, unit): (String, &'static str), origin: Origin) -> Effective {
-    Effective { group, name: name.to_owned(), iis: "", value, unit, origin }
-}
-
-fn at<T>(value: Option<&Spanned<T>>) -> Origin {
-    value.map_or(Origin::Default, |value| Origin::At(value.place.clone()))
+    Effective { group, name: name.to_owned(), iis: "", value, unit, is_time_span: false, origin }
 }
 
 /// Finds what the section says about one value.
@@ -140,21 +137,25 @@ fn settings(plan: &Plan, parts: &Parts) -> Vec<Effective> {
 fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Effective> {
     let timeout = parts.section().and_then(AppSection::request_timeout_place);
     let origin = |info: &LimitInfo| match info.name {
-        "body_bytes" => at(parts.config.body_bytes.as_ref()),
+        "body_bytes" => said(parts.config.body_bytes.as_ref()),
         "request_timeout" => timeout.map_or(Origin::Default, |place| Origin::At(place.clone())),
-        "total_timeout" => at(own.total_timeout.as_ref()),
-        "connections" if plan.limits.connections != Limits::default().connections => Origin::Inferred,
+        "total_timeout" => said(own.total_timeout.as_ref()),
+        "header_deadline" => said(own.header_wait_timeout.as_ref()),
+        "keep_alive" | "client_stall" => said(own.connection_timeout.as_ref()),
+        "connections" => connections(&plan.limits, own),
+        "start_queue" => said(own.queue_length.as_ref()),
+        "upstream_connections" => said(own.upstream_connections.as_ref()),
         _ => Origin::Default,
     };
     let value = |amount: Amount, unit: &'static str| match amount {
         Amount::Count(count) => (count.to_string(), unit),
         Amount::Span(Duration::MAX) => ("none".to_owned(), ""),
-        Amount::Span(span) if span.as_secs() >= 3600 => (write_time_span(span.as_secs()), ""),
         Amount::Span(span) => (span.as_secs().to_string(), unit),
     };
     let all = Limits::INFO.iter().zip(plan.limits.amounts());
     all.map(|(info, amount)| Effective {
         iis: info.iis,
+        is_time_span: matches!(amount, Amount::Span(span) if span != Duration::MAX && span.as_secs() >= 3600),
         ..row(Group::Limits, info.name, value(amount, info.unit), origin(info))
     })
     .collect()

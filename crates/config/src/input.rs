@@ -86,22 +86,32 @@ pub struct Input {
     pub tls_client_ca: Option<PathBuf>,
     /// Every `--trusted-proxy`, as written.
     pub trusted_proxies: Vec<String>,
-    /// `--private-network`.
-    pub private_network: bool,
+    /// `--private-network`, and `--private-network=false`.
+    pub private_network: Option<bool>,
+    /// `--max-connections`.
+    pub max_connections: Option<u32>,
+    /// `--connection-timeout`; never zero.
+    pub connection_timeout: Option<Duration>,
+    /// `--header-wait-timeout`; never zero.
+    pub header_wait_timeout: Option<Duration>,
+    /// `--queue-length`.
+    pub queue_length: Option<u16>,
+    /// `--upstream-connections`; never zero.
+    pub upstream_connections: Option<u16>,
     /// `--site-root`, absolute.
     pub site_root: Option<PathBuf>,
     /// `--path-base`, percent-decoded.
     pub path_base: Option<String>,
     /// Every `--env`, as `NAME=VALUE`.
     pub env: Vec<String>,
-    /// `--always-running`.
-    pub always_running: bool,
-    /// `--preload`.
-    pub preload: bool,
+    /// `--always-running`, and `--always-running=false`.
+    pub always_running: Option<bool>,
+    /// `--preload`, and `--preload=false`.
+    pub preload: Option<bool>,
     /// `--idle-timeout`; zero for never.
     pub idle_timeout: Option<Duration>,
-    /// `--disallow-overlapping-rotation`.
-    pub disallow_overlapping_rotation: bool,
+    /// `--disallow-overlapping-rotation`, and `--disallow-overlapping-rotation=false`.
+    pub disallow_overlapping_rotation: Option<bool>,
     /// `--recycle-time`; zero for never.
     pub recycle_time: Option<Duration>,
     /// `--recycle-requests`; zero for never.

@@ -108,29 +108,46 @@ fn settings(plan: &Plan, parts: &Parts) -> Vec<Row> {
         .collect()
 }
 
-/// Limits that differ from their default.
+/// Limits that differ from their default, and what of the operator's own settings decides one.
 fn limits(plan: &Plan, parts: &Parts, own: &Own) -> Vec<Row> {
     let (limits, default) = (&plan.limits, Limits::default());
     let mut rows = Vec::new();
     if let (Some(bytes), true) = (&parts.config.body_bytes, limits.body_bytes != default.body_bytes) {
         rows.push(("maxAllowedContentLength".to_owned(), format!("{} bytes", limits.body_bytes), at(bytes)));
     }
+    let write = |span: Duration| write_time_span(span.as_secs());
     let timeout = parts.section().and_then(AppSection::request_timeout_place);
     if let (Some(timeout), true) = (timeout, limits.request_timeout != default.request_timeout) {
         let value = match limits.request_timeout {
             Duration::MAX => "none".to_owned(),
-            span => write_time_span(span.as_secs()),
+            span => write(span),
         };
         rows.push(("requestTimeout".to_owned(), value, Origin::At(timeout.clone())));
     }
     if limits.total_timeout != default.total_timeout {
-        let value = write_time_span(limits.total_timeout.as_secs());
-        rows.push(("totalTimeout".to_owned(), value, said(own.total_timeout.as_ref())));
+        rows.push(("totalTimeout".to_owned(), write(limits.total_timeout), said(own.total_timeout.as_ref())));
     }
-    if limits.connections != default.connections {
-        rows.push(("maxConnections".to_owned(), limits.connections.to_string(), Origin::Inferred));
-    }
+    let own = [
+        ("headerWaitTimeout", write(limits.header_deadline), said(own.header_wait_timeout.as_ref())),
+        ("connectionTimeout", write(limits.keep_alive), said(own.connection_timeout.as_ref())),
+        ("maxConnections", limits.connections.to_string(), connections(limits, own)),
+        ("queueLength", limits.start_queue.to_string(), said(own.queue_length.as_ref())),
+        (
+            "upstreamConnections",
+            limits.upstream_connections.to_string(),
+            said(own.upstream_connections.as_ref()),
+        ),
+    ];
+    let own = own.into_iter().filter(|(.., origin)| *origin != Origin::Default);
+    rows.extend(own.map(|(name, value, origin)| (name.to_owned(), value, origin)));
     rows
+}
+
+/// Whoever asked for more connections than the system affords did not ask for these.
+pub(crate) fn connections(limits: &Limits, own: &Own) -> Origin {
+    let said = own.max_connections.as_ref();
+    let wanted = said.map_or(Limits::default().connections as u64, |said| said.value);
+    if wanted == limits.connections as u64 { self::said(said) } else { Origin::Inferred }
 }
 
 /// The names of the app's variables, one row for each file or flag that they come from.

@@ -1,6 +1,7 @@
 //! Words of web.config to checked primitives, by the rules of the IIS schema. Pure; the caller reports.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::pool::Network;
@@ -26,13 +27,14 @@ pub(crate) fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
     }
 }
 
-/// `hh:mm:ss` or `d.hh:mm:ss` up to `most` seconds, in steps of `step` seconds (IIS type `timeSpan` with a
+/// `hh:mm:ss` or `d.hh:mm:ss` in a range of seconds, in steps of `step` seconds (IIS type `timeSpan` with a
 /// `timeSpanRange`). Without days the hours may go beyond 23, as `360:00:00` is how the schema itself writes
 /// its limit.
-pub(crate) fn time_span(text: &str, most: u64, step: u64) -> Result<Duration, String> {
-    let range = || format!("must be 00:00:00 to {}", write_time_span(most));
+pub(crate) fn time_span(text: &str, within: RangeInclusive<u64>, step: u64) -> Result<Duration, String> {
+    let (least, most) = (write_time_span(*within.start()), write_time_span(*within.end()));
+    let range = || format!("must be {least} to {most}");
     let seconds = read_time_span(text.trim()).ok_or_else(|| format!("is not a time span; it {}", range()))?;
-    if seconds > most {
+    if !within.contains(&seconds) {
         return Err(format!("is out of range; it {}", range()));
     }
     if seconds % step != 0 {
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn time_spans_are_read_as_the_schema_writes_them() {
-        let read = |text| time_span(text, 1_296_000, 1).ok().map(|span| span.as_secs());
+        let read = |text| time_span(text, 0..=1_296_000, 1).ok().map(|span| span.as_secs());
         assert_eq!(read("00:02:00"), Some(120));
         assert_eq!(read("5.00:00:00"), Some(432_000));
         assert_eq!(read("360:00:00"), Some(1_296_000));
@@ -129,7 +131,11 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
-        assert_eq!(time_span("00:01:30", 2_592_000, 60), Err("must be a multiple of 00:01:00".into()));
+        assert_eq!(time_span("00:01:30", 0..=2_592_000, 60), Err("must be a multiple of 00:01:00".into()));
+        let short = Err("is out of range; it must be 00:00:01 to 18:12:15".into());
+        assert_eq!(time_span("00:00:00", 1..=65_535, 1), short);
+        assert_eq!(time_span("18:12:16", 1..=65_535, 1), short);
+        assert_eq!(time_span("18:12:15", 1..=65_535, 1), Ok(Duration::from_secs(65_535)));
     }
 
     #[test]

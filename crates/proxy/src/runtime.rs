@@ -26,7 +26,7 @@ const CUTTING: Duration = Duration::from_secs(3);
 pub struct Site {
     /// Percent-decoded path base, `/` for the root.
     pub path_base: String,
-    /// Every limit. The number of connections is that of the start.
+    /// Every limit.
     pub limits: Limits,
     /// handlerSetting `forwardResponseConnectionHeader`.
     pub forward_connection_header: bool,
@@ -91,6 +91,15 @@ impl Wires {
 #[derive(Debug)]
 pub struct Proxy {
     commands: Vec<UnboundedSender<Command>>,
+    connections: Connections,
+    caps: Caps,
+}
+
+/// Permits for connections of clients, shared by the data threads.
+#[derive(Debug)]
+struct Connections {
+    permits: Arc<Semaphore>,
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -110,8 +119,8 @@ enum Command {
 /// # Errors
 /// When the system gives no thread.
 pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Result<Proxy> {
-    let connections = Arc::new(Semaphore::new(site.limits.connections));
-    let caps = Caps::default();
+    let connections = Connections::new(site.limits.connections);
+    let caps = Caps::new(site.limits.upstream_connections);
     let mut commands = Vec::new();
     for (index, (listeners, wire)) in bound.listeners.into_iter().zip(wires.receivers).enumerate() {
         let (command, inbox) = unbounded_channel();
@@ -124,11 +133,11 @@ pub fn start(bound: Bound, wires: Wires, app: &AppHandle, site: Site) -> io::Res
             app: app.clone(),
             site: site.clone(),
             caps: caps.clone(),
-            connections: Arc::clone(&connections),
+            connections: Arc::clone(&connections.permits),
         };
         std::thread::Builder::new().name(format!("data-{index}")).spawn(move || run(work))?;
     }
-    Ok(Proxy { commands })
+    Ok(Proxy { commands, connections, caps })
 }
 
 impl Proxy {
@@ -159,9 +168,11 @@ impl Proxy {
         totals
     }
 
-    /// Gives every data thread a new site. Exchanges under way keep theirs; bindings, the number of connections and the
-    /// access log stay as they were at the start.
-    pub fn reconfigure(&self, site: Site) {
+    /// Gives every data thread a new site. Exchanges under way keep theirs, and workers their number of connections; bindings
+    /// and the access log stay as they were at the start. Must be called inside the control runtime.
+    pub fn reconfigure(&mut self, site: Site) {
+        self.connections.allow(site.limits.connections);
+        self.caps.allow(site.limits.upstream_connections);
         for command in &self.commands {
             // As above.
             let _ = command.send(Command::Reconfigure(Box::new(site.clone())));
@@ -173,6 +184,31 @@ impl Proxy {
         for command in &self.commands {
             // As above.
             let _ = command.send(Command::End);
+        }
+    }
+}
+
+impl Connections {
+    fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(most)), most }
+    }
+
+    /// Whoever is connected stays; where that are more than may be, nobody new is taken until enough have gone.
+    fn allow(&mut self, most: usize) {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        let fewer = self.most.saturating_sub(most);
+        self.permits.add_permits(most.saturating_sub(self.most));
+        self.most = most;
+        let rest = fewer - self.permits.forget_permits(fewer);
+        if let (1.., Ok(rest)) = (rest, u32::try_from(rest)) {
+            let permits = Arc::clone(&self.permits);
+            // First come, first served: accepting waits behind this.
+            tokio::spawn(async move {
+                if let Ok(gone) = permits.acquire_many_owned(rest).await {
+                    gone.forget();
+                }
+            });
         }
     }
 }

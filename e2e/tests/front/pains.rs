@@ -56,13 +56,15 @@ fn settings() -> Outcome {
     let help = process::command(&find::falconer()?).args(["serve", "--help"]).output()?;
     let check = process::command(&find::falconer()?).args(["check", "--help"]).output()?;
     let known = [String::from_utf8_lossy(&help.stdout), String::from_utf8_lossy(&check.stdout)].concat();
-    let options: Vec<&str> = known.split_whitespace().filter(|word| word.starts_with("--")).collect();
+    let words = known.split_whitespace().filter(|word| word.starts_with("--"));
+    // What may be told to be false stands there as `--preload[=<true|false>]`.
+    let options: Vec<&str> = words.map(|word| word.split('[').next().unwrap_or(word)).collect();
     let described = include_str!("../../../docs/configuration.md");
     let names = DOCUMENT.split('`').skip(1).step_by(2);
     let unknown: Vec<&str> = names
         .filter(|name| match name.split_once('.') {
             _ if name.starts_with("--") => !options.contains(name),
-            Some(("site" | "application" | "applicationPool" | "stdoutLog" | "limits", _)) => {
+            Some(("site" | "application" | "applicationPool" | "stdoutLog" | "limits" | "webLimits", _)) => {
                 !described.contains(&format!("`{name}"))
             }
             _ => false,

@@ -1,10 +1,12 @@
 //! The text of a `falconer.toml` to typed values with places. Knows the names of [`OPTIONS`] and no others; what a value
 //! means is not decided here.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::foreign::{FOREIGN, ForeignInfo};
 use super::options::{OPTIONS, OptionInfo};
 use crate::code::Code;
 use crate::diagnostic::Place;
@@ -14,6 +16,10 @@ use crate::webconfig::schema::SECTIONS;
 
 const SPAN_HINT: &str =
     "write \"hh:mm:ss\" or \"d.hh:mm:ss\"; \"00:20:00\" is twenty minutes, \"00:00:00\" is none";
+
+const WAIT_HINT: &str = "write \"hh:mm:ss\"; \"00:02:00\" is two minutes";
+/// In seconds: IIS holds them in 16 bits.
+const WAIT_MOST: u64 = 65_535;
 
 /// Settings that were written, each taken out by whoever reads it.
 #[derive(Debug, Default)]
@@ -86,7 +92,9 @@ impl Reader<'_> {
             let place = self.place(name.span().start);
             let is_table = !key.is_empty() && OPTIONS.iter().any(|option| below(option.key, &key).is_some());
             match (OPTIONS.iter().find(|option| option.key == key), value.get_ref()) {
-                (None, DeValue::Table(inner)) if is_table => self.table(&key, inner),
+                (None, DeValue::Table(inner)) if is_table || holds_foreign(&key, inner) => {
+                    self.table(&key, inner);
+                }
                 (None, _) if is_table => {
                     let message = format!("{key} is a table");
                     self.report
@@ -135,17 +143,48 @@ impl Reader<'_> {
                 known.push(first);
             }
         }
-        let hint = match nearest(name, &known) {
-            Some(almost) => format!("did you mean {almost}?"),
-            None => elsewhere(name).unwrap_or_else(|| format!("known here: {}", known.join(", "))),
-        };
+        let hint = exactly_foreign(prefix, name)
+            .map(ForeignInfo::hint)
+            .or_else(|| nearest(name, &known).map(|almost| format!("did you mean {almost}?")))
+            .or_else(|| elsewhere(prefix, name))
+            .unwrap_or_else(|| match &known[..] {
+                [] => format!("no setting of [{prefix}] is known here"),
+                known => format!("known here: {}", known.join(", ")),
+            });
         let message = format!("unrecognised setting \"{}\"", short(name));
         self.report.error(Code::UnknownSetting, place, message).hint(hint);
     }
 }
 
-/// Where a name belongs that is right in another table, as a flag, or in web.config.
-fn elsewhere(name: &str) -> Option<String> {
+/// A table of IIS that has no setting of ours, so that each of its settings is answered at its own place.
+fn holds_foreign(key: &str, table: &DeTable) -> bool {
+    let is_table = |one: &ForeignInfo| below(one.key, key).is_some_and(|rest| !rest.is_empty());
+    !key.is_empty() && table.iter().next().is_some() && FOREIGN.iter().any(is_table)
+}
+
+fn exactly_foreign(prefix: &str, name: &str) -> Option<&'static ForeignInfo> {
+    FOREIGN.iter().find(|one| below(one.key, prefix).is_some_and(|rest| rest.eq_ignore_ascii_case(name)))
+}
+
+/// A setting of IIS in another of its tables. Many names are too common to say more than that.
+fn roughly_foreign(prefix: &str, name: &str) -> Option<&'static ForeignInfo> {
+    let top = prefix.split('.').next().unwrap_or_default();
+    let near = |one: &&ForeignInfo| top.is_empty() || one.key.split('.').next() == Some(top);
+    FOREIGN.iter().filter(near).find(|one| one.name().eq_ignore_ascii_case(name))
+}
+
+/// The table of this name, where it stands; none for one that stands there.
+fn table_named(prefix: &str, name: &str) -> Option<&'static str> {
+    let keys = OPTIONS.iter().map(|option| option.key).chain(FOREIGN.iter().map(|one| one.key));
+    let mut tables = keys.filter_map(|key| {
+        let found = key.find(&format!(".{name}."))?;
+        key.get(..found + 1 + name.len())
+    });
+    tables.find(|table| below(table, prefix) != Some(name))
+}
+
+/// Where a name belongs that is right in another table, as a flag, in IIS, or in web.config.
+fn elsewhere(prefix: &str, name: &str) -> Option<String> {
     let split = |option: &OptionInfo| option.key.rsplit_once('.').unwrap_or(("", option.key));
     let table = OPTIONS.iter().map(split).find(|(_, last)| *last == name).map(|(table, _)| table);
     let flag = format!("--{name}");
@@ -159,7 +198,10 @@ fn elsewhere(name: &str) -> Option<String> {
         (Some(""), _) => Some(format!("{name} stands at the top of the file, before the first [table]")),
         (Some(table), _) => Some(format!("{name} belongs to [{table}]")),
         (None, Some(option)) => Some(format!("what {flag} says is {} here", option.key)),
-        (None, None) => is_attribute().then(|| format!("{name} belongs to <aspNetCore> of web.config")),
+        (None, None) => roughly_foreign(prefix, name)
+            .map(ForeignInfo::hint)
+            .or_else(|| table_named(prefix, name).map(|table| format!("write [{table}]")))
+            .or_else(|| is_attribute().then(|| format!("{name} belongs to <aspNetCore> of web.config"))),
     }
 }
 
@@ -221,6 +263,17 @@ impl Settings {
         self.checked(key, "0 is the default, and no limit", report, check)
     }
 
+    /// Where nothing stands for no limit.
+    pub(super) fn count(
+        &mut self,
+        key: &'static str,
+        within: RangeInclusive<u64>,
+        report: &mut Report,
+    ) -> Option<Spanned<u64>> {
+        let check = |text: &str| value::number(&text.replace('_', ""), *within.start(), *within.end());
+        self.checked(key, "write a number without quotes, or leave it out", report, check)
+    }
+
     /// In seconds at most; zero is none, and stays zero.
     pub(super) fn span(
         &mut self,
@@ -228,7 +281,12 @@ impl Settings {
         most: u64,
         report: &mut Report,
     ) -> Option<Spanned<Duration>> {
-        self.checked(key, SPAN_HINT, report, |text| value::time_span(text, most, 1))
+        self.checked(key, SPAN_HINT, report, |text| value::time_span(text, 0..=most, 1))
+    }
+
+    /// How long a client may take; some time it always has.
+    pub(super) fn wait(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<Duration>> {
+        self.checked(key, WAIT_HINT, report, |text| value::time_span(text, 1..=WAIT_MOST, 1))
     }
 
     /// One word out of the text.

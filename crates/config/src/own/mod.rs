@@ -2,6 +2,7 @@
 //! directory. Flags beat the file; what neither says stays none, and is the caller's default.
 
 mod file;
+mod foreign;
 mod options;
 mod trust;
 
@@ -16,6 +17,7 @@ use crate::pool::Network;
 use crate::report::{Report, Spanned};
 use crate::value;
 use file::Settings;
+pub use foreign::{FOREIGN, ForeignInfo};
 use options as key;
 pub use options::{OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
 
@@ -26,6 +28,20 @@ const MOST_BYTES: usize = 256 * 1024;
 
 const DAY: u64 = 24 * 60 * 60;
 
+/// Where a name belongs that stands in web.config, and that IIS keeps outside of it.
+pub(crate) fn of_pool(name: &str) -> Option<String> {
+    let tables = ["applicationPool", "application", "site.limits", "limits", "webLimits"];
+    let ours = OPTIONS.iter().find_map(|option| {
+        let (table, last) = option.key.rsplit_once('.')?;
+        let is_meant = tables.iter().any(|known| table.starts_with(known)) && last.eq_ignore_ascii_case(name);
+        is_meant.then(|| format!("{last} stands in falconer.toml, below [{table}]"))
+    });
+    ours.or_else(|| {
+        let mut of_pool = FOREIGN.iter().filter(|one| one.key.starts_with("applicationPool."));
+        of_pool.find(|one| one.name().eq_ignore_ascii_case(name)).map(ForeignInfo::hint)
+    })
+}
+
 /// What was said, each with its place.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
@@ -35,6 +51,11 @@ pub(crate) struct Own {
     pub(crate) tls_client_ca: Option<Spanned<PathBuf>>,
     pub(crate) trusted_proxies: Option<Spanned<Vec<Network>>>,
     pub(crate) private_network: Option<Spanned<bool>>,
+    pub(crate) max_connections: Option<Spanned<u64>>,
+    pub(crate) connection_timeout: Option<Spanned<Duration>>,
+    pub(crate) header_wait_timeout: Option<Spanned<Duration>>,
+    pub(crate) queue_length: Option<Spanned<u64>>,
+    pub(crate) upstream_connections: Option<Spanned<u64>>,
     pub(crate) path_base: Option<Spanned<String>>,
     pub(crate) site_root: Option<Spanned<PathBuf>>,
     pub(crate) always_running: Option<Spanned<bool>>,
@@ -64,6 +85,7 @@ pub(crate) fn read(input: &Input, files: &dyn Files, report: &mut Report) -> Own
     refuse_below_own_root(&own, input, files, report);
     flags(input, &mut own, report);
     idle_never(&own, report);
+    few_descriptors(&own, input, report);
     own
 }
 
@@ -77,6 +99,40 @@ fn idle_never(own: &Own, report: &mut Report) {
             .warning(Code::NoEffect, &idle.place, message)
             .hint("set only one of idleTimeout and startMode");
     }
+}
+
+/// IIS takes this number, its default, for no limit.
+const UNLIMITED: u64 = u32::MAX as u64;
+
+/// More connections than the system lets this process have: fewer are accepted, and whoever asked for more hears of it.
+fn few_descriptors(own: &Own, input: &Input, report: &mut Report) {
+    let Some(wanted) = own.max_connections.as_ref().filter(|wanted| wanted.value != UNLIMITED) else {
+        return;
+    };
+    let affordable = affordable(input.descriptors);
+    if wanted.value <= affordable {
+        return;
+    }
+    let message = format!(
+        "maxConnections is {}, but {} descriptors (RLIMIT_NOFILE) are enough for {affordable} connections only",
+        wanted.value, input.descriptors
+    );
+    let needed = needed(wanted.value);
+    let hint = format!(
+        "raise the hard limit to {needed}: LimitNOFILE={needed} in the unit, --ulimit nofile={needed} for a container"
+    );
+    report.warning(Code::FewDescriptors, &wanted.place, message).hint(hint);
+}
+
+/// Connections of clients for so many descriptors: each may need a second one, to the app, and a fifth stays for
+/// everything else.
+pub(crate) fn affordable(descriptors: u64) -> u64 {
+    ((descriptors / 2).saturating_mul(4) / 5).max(1)
+}
+
+/// The least number of descriptors that so many connections can be had for.
+fn needed(connections: u64) -> u64 {
+    connections.saturating_mul(5).div_ceil(4) * 2
 }
 
 /// The file that is read.
@@ -188,6 +244,11 @@ fn of_file(settings: &mut Settings, folder: &Path, report: &mut Report) -> Own {
         tls_client_ca,
         trusted_proxies: proxies.map(|list| networks(list, report)),
         private_network: settings.boolean(key::PRIVATE_NETWORK, report),
+        max_connections: settings.count(key::MAX_CONNECTIONS, 1..=most, report),
+        connection_timeout: settings.wait(key::CONNECTION_TIMEOUT, report),
+        header_wait_timeout: settings.wait(key::HEADER_WAIT, report),
+        queue_length: settings.count(key::QUEUE_LENGTH, 10..=65_535, report),
+        upstream_connections: settings.count(key::UPSTREAM_CONNECTIONS, 1..=65_535, report),
         path_base: settings.text(key::PATH, report),
         site_root,
         always_running: start_mode(settings, report),
@@ -258,40 +319,52 @@ fn flags(input: &Input, own: &mut Own, report: &mut Report) {
     if let Some(list) = words(&input.recycle_at, "--recycle-at") {
         own.recycle_at = Some(times(list, report));
     }
-    beat(&mut own.tls_cert, input.tls_cert.as_ref(), "--tls-cert");
-    beat(&mut own.tls_key, input.tls_key.as_ref(), "--tls-key");
-    beat(&mut own.tls_client_ca, input.tls_client_ca.as_ref(), "--tls-client-ca");
-    beat(&mut own.private_network, input.private_network.then_some(&true), "--private-network");
-    beat(&mut own.path_base, input.path_base.as_ref(), "--path-base");
-    beat(&mut own.site_root, input.site_root.as_ref(), "--site-root");
-    beat(&mut own.always_running, input.always_running.then_some(&true), "--always-running");
-    beat(&mut own.preload, input.preload.then_some(&true), "--preload");
-    beat(&mut own.idle_timeout, input.idle_timeout.as_ref(), "--idle-timeout");
-    let overlap = input.disallow_overlapping_rotation.then_some(&true);
+    beat(&mut own.tls_cert, input.tls_cert.clone(), "--tls-cert");
+    beat(&mut own.tls_key, input.tls_key.clone(), "--tls-key");
+    beat(&mut own.tls_client_ca, input.tls_client_ca.clone(), "--tls-client-ca");
+    beat(&mut own.private_network, input.private_network, "--private-network");
+    beat(&mut own.max_connections, input.max_connections.map(u64::from), "--max-connections");
+    beat(&mut own.connection_timeout, input.connection_timeout, "--connection-timeout");
+    beat(&mut own.header_wait_timeout, input.header_wait_timeout, "--header-wait-timeout");
+    beat(&mut own.queue_length, input.queue_length.map(u64::from), "--queue-length");
+    let upstream = input.upstream_connections.map(u64::from);
+    beat(&mut own.upstream_connections, upstream, "--upstream-connections");
+    beat(&mut own.path_base, input.path_base.clone(), "--path-base");
+    beat(&mut own.site_root, input.site_root.clone(), "--site-root");
+    beat(&mut own.always_running, input.always_running, "--always-running");
+    beat(&mut own.preload, input.preload, "--preload");
+    beat(&mut own.idle_timeout, input.idle_timeout, "--idle-timeout");
+    let overlap = input.disallow_overlapping_rotation;
     beat(&mut own.disallow_overlapping_rotation, overlap, "--disallow-overlapping-rotation");
-    beat(&mut own.recycle_time, input.recycle_time.as_ref(), "--recycle-time");
-    beat(&mut own.recycle_requests, input.recycle_requests.as_ref(), "--recycle-requests");
-    beat(&mut own.recycle_memory, input.recycle_memory.as_ref(), "--recycle-memory");
-    beat(&mut own.log_max_size, input.stdout_log_max_size.as_ref(), "--stdout-log-max-size");
-    beat(
-        &mut own.log_max_files,
-        input.stdout_log_max_files.map(u64::from).as_ref(),
-        "--stdout-log-max-files",
-    );
-    beat(&mut own.total_timeout, input.total_timeout.as_ref(), "--total-timeout");
-    beat(&mut own.drain_timeout, input.drain_timeout.as_ref(), "--drain-timeout");
+    beat(&mut own.recycle_time, input.recycle_time, "--recycle-time");
+    beat(&mut own.recycle_requests, input.recycle_requests, "--recycle-requests");
+    beat(&mut own.recycle_memory, input.recycle_memory, "--recycle-memory");
+    beat(&mut own.log_max_size, input.stdout_log_max_size, "--stdout-log-max-size");
+    beat(&mut own.log_max_files, input.stdout_log_max_files.map(u64::from), "--stdout-log-max-files");
+    beat(&mut own.total_timeout, input.total_timeout, "--total-timeout");
+    beat(&mut own.drain_timeout, input.drain_timeout, "--drain-timeout");
 }
 
 /// A flag beats the file.
-fn beat<T: Clone>(of_file: &mut Option<Spanned<T>>, flag: Option<&T>, name: &str) {
+fn beat<T>(of_file: &mut Option<Spanned<T>>, flag: Option<T>, name: &str) {
     if let Some(value) = flag {
-        *of_file = Some(Spanned { value: value.clone(), place: Place::whole(name) });
+        *of_file = Some(Spanned { value, place: Place::whole(name) });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_descriptors_as_are_named_are_enough_and_no_fewer() {
+        for connections in [2, 3, 4, 5, 409, 410, 8192, u64::from(u32::MAX)] {
+            let needed = needed(connections);
+            assert!(affordable(needed) >= connections, "{connections}");
+            assert!(affordable(needed - 1) < connections, "{connections}");
+        }
+        assert_eq!(affordable(0), 1);
+    }
 
     #[test]
     fn the_example_of_the_documents_is_right() {

@@ -28,10 +28,13 @@ pub(super) const BINDINGS: &str = "site.bindings";
 pub(super) const CERTIFICATE: &str = "site.tls.certificate";
 pub(super) const KEY: &str = "site.tls.key";
 pub(super) const CLIENT_CA: &str = "site.tls.clientCa";
+pub(super) const MAX_CONNECTIONS: &str = "site.limits.maxConnections";
+pub(super) const CONNECTION_TIMEOUT: &str = "site.limits.connectionTimeout";
 pub(super) const PATH: &str = "application.path";
 pub(super) const SITE_ROOT: &str = "application.siteRoot";
 pub(super) const PRELOAD: &str = "application.preloadEnabled";
 pub(super) const START_MODE: &str = "applicationPool.startMode";
+pub(super) const QUEUE_LENGTH: &str = "applicationPool.queueLength";
 pub(super) const IDLE_TIMEOUT: &str = "applicationPool.processModel.idleTimeout";
 pub(super) const NO_OVERLAP: &str = "applicationPool.recycling.disallowOverlappingRotation";
 pub(super) const NO_ROTATION: &str = "applicationPool.recycling.disallowRotationOnConfigChange";
@@ -43,6 +46,8 @@ pub(super) const LOG_SIZE: &str = "stdoutLog.stdoutLogMaxSize";
 pub(super) const LOG_FILES: &str = "stdoutLog.stdoutLogMaxFiles";
 pub(super) const TOTAL_TIMEOUT: &str = "limits.totalTimeout";
 pub(super) const DRAIN_TIMEOUT: &str = "limits.drainTimeout";
+pub(super) const UPSTREAM_CONNECTIONS: &str = "limits.upstreamConnections";
+pub(super) const HEADER_WAIT: &str = "webLimits.headerWaitTimeout";
 
 /// Every setting that is known.
 pub const OPTIONS: &[OptionInfo] = &[
@@ -73,6 +78,19 @@ pub const OPTIONS: &[OptionInfo] = &[
         "whom certificates of clients must come from, in PEM, where `sslFlags` of web.config asks for them",
     ),
     option(
+        MAX_CONNECTIONS,
+        "--max-connections N",
+        "1 to 4294967295, 8192",
+        "open connections of clients; beyond it new ones wait. Two descriptors are kept for each, so `RLIMIT_NOFILE` may \
+         afford fewer, which is told; 4294967295, the default of IIS, is as many as it affords",
+    ),
+    option(
+        CONNECTION_TIMEOUT,
+        "--connection-timeout SECONDS",
+        "time span from 00:00:01 to 18:12:15, 00:02:00",
+        "how long a connection may wait for its next request, and a request for a client that neither sends nor takes",
+    ),
+    option(
         PATH,
         "--path-base PATH",
         "text, /",
@@ -95,6 +113,12 @@ pub const OPTIONS: &[OptionInfo] = &[
         "--always-running",
         "OnDemand or AlwaysRunning, OnDemand",
         "`AlwaysRunning`: start the app at once and after every end, not at the first request",
+    ),
+    option(
+        QUEUE_LENGTH,
+        "--queue-length N",
+        "10 to 65535, 1000",
+        "requests that may wait for a start, and for a connection to one process; more are answered 503 with `Retry-After`",
     ),
     option(
         IDLE_TIMEOUT,
@@ -157,6 +181,20 @@ pub const OPTIONS: &[OptionInfo] = &[
         "time span to 360:00:00, 00:00:30",
         "how long requests under way may take when the server stops, and when the app is recycled",
     ),
+    option(
+        UPSTREAM_CONNECTIONS,
+        "--upstream-connections N",
+        "1 to 65535, 256",
+        "requests that one process gets at once, open WebSockets and event streams not counted; raise it for long polling. \
+         Others wait: as many as `queueLength`, as long as `requestTimeout`, then 503. Changed by SIGHUP, it holds for the \
+         process that takes over",
+    ),
+    option(
+        HEADER_WAIT,
+        "--header-wait-timeout SECONDS",
+        "time span from 00:00:01 to 18:12:15, 00:00:15",
+        "from the first byte of a request to the end of its headers, else 408 (IIS: off, `connectionTimeout` holds)",
+    ),
 ];
 
 /// A file with a bit of everything, for the documents.
@@ -165,12 +203,14 @@ pub const OPTIONS_EXAMPLE: &str = r#"trustedProxies = ["10.0.0.0/8", "::1"]
 [site]
 bindings = ["80", "https://*:443"]
 tls = { certificate = "/etc/tls/shop.crt", key = "/etc/tls/shop.key" }
+limits = { maxConnections = 20_000, connectionTimeout = "00:01:00" }
 
 [application]
 siteRoot = "/srv/www"
 
 [applicationPool]
 startMode = "AlwaysRunning"
+queueLength = 2_000
 
 [applicationPool.recycling.periodicRestart]
 time = "1.05:00:00"
@@ -180,6 +220,9 @@ schedule = ["03:00", "15:30"]
 [stdoutLog]
 stdoutLogMaxSize = 10_000_000
 stdoutLogMaxFiles = 20
+
+[limits]
+upstreamConnections = 1_000
 "#;
 
 #[cfg(test)]

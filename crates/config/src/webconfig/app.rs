@@ -11,6 +11,7 @@ use super::xml::Element;
 use super::{refuse_unknown, strict};
 use crate::code::Code;
 use crate::diagnostic::Place;
+use crate::own;
 use crate::plan::Handler;
 use crate::report::{Report, Spanned};
 use crate::value;
@@ -136,6 +137,9 @@ fn refuse_strangers(handler: Handler, elements: &[Element], report: &mut Report)
                 let message = format!("unrecognised attribute \"{name}\"");
                 let hint = format!("it belongs to <{}>", other.path);
                 report.error(Code::UnknownAttribute, &place, message).hint(hint);
+            } else if let Some(hint) = own::of_pool(name).filter(|_| !known) {
+                let message = format!("unrecognised attribute \"{name}\"");
+                report.error(Code::UnknownAttribute, &place, message).hint(hint);
             } else if !known {
                 strict::refuse_attribute(name, &place, &attributes, report);
             }
@@ -196,7 +200,7 @@ impl Reader<'_, '_, '_> {
 
     fn time_span(&mut self, name: &str, most: u64, step: u64) -> Option<Spanned<Duration>> {
         let hint = "write hh:mm:ss or d.hh:mm:ss; 00:02:00 is two minutes, 00:00:00 no limit";
-        self.checked(name, hint, |text| value::time_span(text, most, step))
+        self.checked(name, hint, |text| value::time_span(text, 0..=most, step))
     }
 
     fn startup_retry_count(&mut self) {

@@ -131,7 +131,7 @@ impl Strangers {
                     "<system.applicationHost> belongs in applicationHost.config and is ignored".to_owned();
                 report
                     .warning(Code::NotHonoured, &element.place(), message)
-                    .hint("sites and pools are not set up here");
+                    .hint("what of it is known here goes into falconer.toml");
             }
             Some(known) if *known != name => {
                 let message = format!("unrecognised element <{name}>");

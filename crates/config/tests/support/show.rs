@@ -130,7 +130,27 @@ fn show_limits(limits: &Limits, out: &mut String) {
     if limits.connections != default.connections {
         line(out, "connections", &limits.connections.to_string());
     }
+    let times = [
+        ("header_deadline", limits.header_deadline, default.header_deadline),
+        ("keep_alive", limits.keep_alive, default.keep_alive),
+        ("client_stall", limits.client_stall, default.client_stall),
+    ];
+    for (name, value, _) in times.into_iter().filter(|(_, value, default)| value != default) {
+        line(out, name, &format!("{value:?}"));
+    }
+    let numbers = [
+        ("start_queue", limits.start_queue, default.start_queue),
+        ("upstream_connections", limits.upstream_connections, default.upstream_connections),
+    ];
+    for (name, value, _) in numbers.into_iter().filter(|(_, value, default)| value != default) {
+        line(out, name, &value.to_string());
+    }
     let plain = Limits {
+        header_deadline: default.header_deadline,
+        keep_alive: default.keep_alive,
+        client_stall: default.client_stall,
+        start_queue: default.start_queue,
+        upstream_connections: default.upstream_connections,
         body_bytes: default.body_bytes,
         request_timeout: default.request_timeout,
         total_timeout: default.total_timeout,

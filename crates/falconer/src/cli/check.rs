@@ -30,7 +30,7 @@ const USAGE: u8 = 2;
 pub(crate) struct Arguments {
     /// The publish folder, or one web.config to be checked for itself
     #[arg(value_name = "DIR|FILE")]
-    target: PathBuf,
+    pub(crate) target: PathBuf,
     /// Write one JSON document
     #[arg(long)]
     json: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     start: bool,
     #[command(flatten)]
-    options: Options,
+    pub(crate) options: Options,
 }
 
 /// Everything that was found out.
@@ -61,8 +61,13 @@ impl Found {
 /// Looks at everything once and tells it. 1 when the app could not be started here, 0 with warnings alone.
 pub(crate) fn check(arguments: Arguments) -> ExitCode {
     let is_file = arguments.target.is_file();
-    if is_file && arguments.start {
-        print::failure("--start needs a folder: a file is checked for itself", None);
+    let start = arguments.start.then_some("--start");
+    if let Some(flag) = start.or_else(|| arguments.options.of_a_folder()).filter(|_| is_file) {
+        let message = format!("{flag} needs a folder: a file is checked for itself");
+        print::failure(
+            &message,
+            Some("name the folder that the file is in, to have all checked that serve looks at"),
+        );
         return ExitCode::from(USAGE);
     }
     let descriptors = match process::harden() {

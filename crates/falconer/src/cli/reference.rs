@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use config::{
-    Code, HANDLER_SETTINGS, Honoured, OPTIONS, OPTIONS_EXAMPLE, PartInfo, SECTIONS, SectionInfo, Severity,
+    Code, FOREIGN, HANDLER_SETTINGS, Honoured, OPTIONS, OPTIONS_EXAMPLE, PartInfo, SECTIONS, SectionInfo,
+    Severity,
 };
 use supervisor::{EventId, Level};
 
@@ -105,12 +106,26 @@ fn configuration() -> String {
         let meaning = sentence(option.meaning);
         line(&mut out, &format!("| `{}` | {flag} | {} | {meaning} |", option.key, option.values));
     }
-    out.push_str(&format!("\n## Example\n\n```toml\n{OPTIONS_EXAMPLE}```\n"));
+    out.push_str(&format!("\n## Example\n\n```toml\n{OPTIONS_EXAMPLE}```\n\n{OF_IIS}"));
+    for one in FOREIGN {
+        let instead = if one.instead.is_empty() { "nothing" } else { one.instead };
+        let note = if one.note.is_empty() { String::new() } else { sentence(one.note) };
+        line(&mut out, &format!("| `{}` | {} | {} |", one.key, elements(instead), elements(&note)));
+    }
     out
 }
 
+/// `<aspNetCore>` as it is to be read.
+fn elements(text: &str) -> String {
+    text.replace('<', "`<").replace('>', ">`")
+}
+
+const OF_IIS: &str = "## In place of other settings of IIS\n\nWhat `applicationHost.config` has besides is refused, with a hint at what \
+     is in its place.\n\n| in IIS | here | |\n|---|---|---|\n";
+
 const CONFIGURATION: &str = "What IIS keeps outside of `web.config`, in the application pool and beside the application. None of it has to be \
-     written; nearly each setting has a flag too, which beats the file.\n\nThe file is the one that `--config FILE` names, else \
+     written; nearly each setting has a flag too, which beats the \
+     file; a flag without a value, such as `--preload`, takes `=false`, as in `--preload=false`, where the file says otherwise.\n\nThe file is the one that `--config FILE` names, else \
      `falconer.toml` in the working directory, if it is there. It is [TOML](https://toml.io), in UTF-8, at most \
      256 KiB. It is never read from inside the publish folder or the site root, since whoever deploys an app may write \
      there. A server that runs as root reads it only when nobody but root can change it: the file, every folder above it \

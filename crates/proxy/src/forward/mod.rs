@@ -73,8 +73,14 @@ pub(crate) async fn forward(
                 continue;
             }
             Err(NoConnection::Interrupted(why)) => return Err(why.into()),
-            Err(NoConnection::Busy) => {
-                return Err(answer(Answer::unavailable("every connection to the app is busy")));
+            Err(NoConnection::QueueFull) => {
+                let full = "too many requests wait for a connection to the app (queueLength)";
+                return Err(answer(Answer::unavailable(full)));
+            }
+            Err(NoConnection::Late) => {
+                let late =
+                    "every connection to the app was busy for too long (requestTimeout, upstreamConnections)";
+                return Err(answer(Answer::unavailable(late).ending(End::Timeout)));
             }
             Err(NoConnection::NoSocket) => {
                 return Err(answer(Answer::unavailable("the server has no connection left for the app")));
@@ -127,7 +133,9 @@ async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
         Ok(lease) => Ok(lease),
         Err(refused) => Err(answer(match refused {
             NoLease::Failed { report, retry_after } => Answer::failed_start(report, retry_after, record.site),
-            NoLease::QueueFull => Answer::unavailable("too many requests wait for the app to start"),
+            NoLease::QueueFull => {
+                Answer::unavailable("too many requests wait for the app to start (queueLength)")
+            }
             NoLease::Deadline => Answer::unavailable("the app did not start in time").ending(End::Timeout),
             NoLease::Offline(page) => Answer::offline(page),
             NoLease::Stopped => Answer::stopping(),

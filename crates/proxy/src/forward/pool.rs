@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use supervisor::process::ownership::Ownership;
 use supervisor::{Address, Face, ServingWorker, Suspicion, WorkerId};
@@ -25,8 +25,15 @@ use crate::thread::Thread;
 const IDLE_MOST: usize = 256;
 
 /// The caps of all workers, shared by the data threads; locked once per thread and worker, never per request.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Caps(Arc<Mutex<HashMap<WorkerId, Arc<Cap>>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Caps(Arc<Mutex<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    /// What a worker gets that nobody has asked for yet: the threads must not differ about it.
+    most: usize,
+    of: HashMap<WorkerId, Arc<Cap>>,
+}
 
 /// How many connections one worker may have, over all threads: one permit each, first come first served.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ struct Cap {
 }
 
 /// One thread's pools.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pools {
     caps: Caps,
     pools: RefCell<Vec<Rc<Pool>>>,
@@ -78,12 +85,14 @@ pub(crate) struct Upstream {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum NoConnection {
-    /// The worker is gone or not itself any more: lease another one.
+    /// The worker is gone, not itself any more, or replaced: lease another one.
     WorkerGone,
     /// The client is gone, or the exchange's time is over.
     Interrupted(NoBytes),
-    /// All connections are busy and the queue is full, or the wait was too long.
-    Busy,
+    /// All connections are busy, and as many requests as may wait for one do.
+    QueueFull,
+    /// The wait was too long.
+    Late,
     /// Connecting took too long: the worker is suspected.
     NotAccepting,
     /// The system gave no socket.
@@ -126,7 +135,7 @@ impl Pools {
             return Some(Rc::clone(pool));
         }
         let worker = thread.app.worker(id)?;
-        let cap = self.caps.of(id, thread.site().limits.upstream_connections);
+        let cap = self.caps.of(id);
         let mut head_end = Vec::new();
         http1::write_field(
             &mut head_end,
@@ -165,6 +174,10 @@ impl Pools {
             if !published || pool.cap.waiting.load(Ordering::Relaxed) > 0 {
                 pool.idle.borrow_mut().clear();
             }
+            // Nothing of them has been sent, and the one that took over is idle.
+            if !published && matches!(&**thread.app.face(), Face::Up(_)) {
+                pool.waiters.borrow_mut().clear();
+            }
             // A tunnel or an answer under way holds the pool; it goes with the last of them.
             let keep = published || Rc::strong_count(pool) > 1;
             if !keep {
@@ -183,15 +196,31 @@ fn is_published(face: &Face, id: WorkerId) -> bool {
 }
 
 impl Caps {
-    fn of(&self, id: WorkerId, most: usize) -> Arc<Cap> {
-        // A panic elsewhere cannot leave a half-written map: each change is one call.
-        let mut caps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Cap { permits: Arc::new(Semaphore::new(most)), waiting: AtomicUsize::new(0) });
-        Arc::clone(caps.entry(id).or_insert_with(new))
+    /// So many connections to each worker.
+    pub(crate) fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Shared { most, of: HashMap::new() })))
+    }
+
+    /// So many for each worker that serves from here on; the others keep theirs until they are replaced.
+    pub(crate) fn allow(&self, most: usize) {
+        self.lock().most = most;
+    }
+
+    fn of(&self, id: WorkerId) -> Arc<Cap> {
+        let mut shared = self.lock();
+        let permits = shared.most;
+        let new =
+            || Arc::new(Cap { permits: Arc::new(Semaphore::new(permits)), waiting: AtomicUsize::new(0) });
+        Arc::clone(shared.of.entry(id).or_insert_with(new))
     }
 
     fn forget(&self, id: WorkerId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.lock().of.remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic elsewhere cannot leave it half-written: each change is one call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,24 +250,26 @@ impl Pool {
         let limits = &record.site.limits;
         let waiting = Waiting::new(&self.cap.waiting);
         if waiting.before >= limits.start_queue {
-            return Err(NoConnection::Busy);
+            return Err(NoConnection::QueueFull);
         }
         let (hand_over, handed) = oneshot::channel();
         self.waiters.borrow_mut().push_back(hand_over);
         record.connection.slot.arm(Wait::Upstream, limits.request_timeout);
-        let either = async {
+        let way = async {
             tokio::select! {
                 biased;
-                Ok(upstream) = handed => Ok(upstream),
-                permit = Arc::clone(&self.cap.permits).acquire_owned() => Err(permit),
+                handed = handed => handed.map_or(Way::Elsewhere, Way::Handed),
+                permit = Arc::clone(&self.cap.permits).acquire_owned() => {
+                    Way::Permitted(permit.expect("nobody closes the semaphore"))
+                }
             }
         };
-        let either = until(record.connection, either).await;
+        let way = until(record.connection, way).await;
         drop(waiting);
-        match either? {
-            Ok(upstream) => Ok(upstream),
-            Err(Ok(permit)) => self.connect(record, permit).await,
-            Err(Err(_)) => unreachable!("nobody closes the semaphore"),
+        match way? {
+            Way::Handed(upstream) => Ok(upstream),
+            Way::Permitted(permit) => self.connect(record, permit).await,
+            Way::Elsewhere => Err(NoConnection::WorkerGone),
         }
     }
 
@@ -255,7 +286,7 @@ impl Pool {
             Ok(Ok(stream)) => stream,
             // The kernel completes connections for a process that is merely slow; it stops when nobody has taken
             // them for long.
-            Err(NoConnection::Busy) => {
+            Err(NoConnection::Late) => {
                 connection.thread.app.suspect(self.worker.id, Suspicion::NotAccepting);
                 return Err(NoConnection::NotAccepting);
             }
@@ -320,6 +351,16 @@ pub(crate) fn verify(thread: &Thread, worker: &ServingWorker) -> Result<(), Susp
     }
 }
 
+/// What a request that waits for a connection comes to.
+enum Way {
+    /// A connection of this thread that somebody gave back.
+    Handed(Upstream),
+    /// A new one.
+    Permitted(OwnedSemaphorePermit),
+    /// Another worker has taken over.
+    Elsewhere,
+}
+
 /// Counts one request that waits for a connection.
 struct Waiting<'a> {
     count: &'a AtomicUsize,
@@ -339,7 +380,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Until it is done, the client goes away, or the armed upstream deadline is over (`Busy`).
+/// Until it is done, the client goes away, or the armed upstream deadline is over (`Late`).
 async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Result<T, NoConnection> {
     let mut work = std::pin::pin!(work);
     let timed = std::future::poll_fn(|context| match work.as_mut().poll(context) {
@@ -351,7 +392,23 @@ async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Res
     connection.slot.disarm(Wait::Upstream);
     match done {
         Err(interrupted) => Err(NoConnection::Interrupted(interrupted)),
-        Ok(None) => Err(NoConnection::Busy),
+        Ok(None) => Err(NoConnection::Late),
         Ok(Some(done)) => Ok(done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_keeps_its_cap_and_the_next_one_gets_the_new_one() {
+        let caps = Caps::new(256);
+        let other_thread = caps.clone();
+        assert_eq!(caps.of(WorkerId(1)).permits.available_permits(), 256);
+        caps.allow(300);
+        assert_eq!(other_thread.of(WorkerId(1)).permits.available_permits(), 256);
+        assert_eq!(other_thread.of(WorkerId(2)).permits.available_permits(), 300);
+        assert!(Arc::ptr_eq(&caps.of(WorkerId(2)), &other_thread.of(WorkerId(2))));
     }
 }

@@ -164,7 +164,6 @@ pub(crate) async fn accept(
     let exchanges = Rc::new(h1::FreeList::of(h1::exchange));
     let slot = thread.clock.slot();
     loop {
-        let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
         let accepted = std::future::poll_fn(|context| {
             slot.register(context);
             match listener.poll_accept(context) {
@@ -176,6 +175,8 @@ pub(crate) async fn accept(
         match accepted {
             None => return Ok(()),
             Some(Ok((stream, peer))) => {
+                // Only now: a listener that nobody calls must not keep a permit from one that somebody does.
+                let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
                 let connection = Connection::new(Rc::clone(&thread), (stream, scheme), peer, permit);
                 if let Ok(connection) = connection {
                     let (connection, exchanges) = (Rc::new(connection), Rc::clone(&exchanges));

@@ -60,7 +60,7 @@ fn a_new_site_holds_for_what_begins_and_not_for_what_is_under_way() {
     let bindings = [Binding { text: String::new(), scheme: Scheme::Http, addresses }];
     let bound = crate::bind(&bindings, None, 2).unwrap();
     let address = bound.endpoints()[0].address;
-    let proxy = start(bound, Wires::new(2), &app, site(20)).unwrap();
+    let mut proxy = start(bound, Wires::new(2), &app, site(20)).unwrap();
 
     // One on each thread, most likely; each is in the middle of its body when the limit shrinks.
     let mut under_way: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -85,6 +85,11 @@ fn a_new_site_holds_for_what_begins_and_not_for_what_is_under_way() {
 
 /// Starts a proxy of one thread before a worker that answers each request with what the closure writes.
 fn serve(limits: Limits, answer: fn(&mut TcpStream)) -> SocketAddr {
+    serve_by(1, limits, answer).0
+}
+
+/// With so many threads.
+fn serve_by(threads: usize, limits: Limits, answer: fn(&mut TcpStream)) -> (SocketAddr, Proxy) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let worker = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -97,14 +102,14 @@ fn serve(limits: Limits, answer: fn(&mut TcpStream)) -> SocketAddr {
             });
         }
     });
-    let worker = ServingWorker::fixed(WorkerId(1), worker, PairingToken::from_bits([7; 32]), 1);
+    let worker = ServingWorker::fixed(WorkerId(1), worker, PairingToken::from_bits([7; 32]), threads);
     let addresses = vec!["127.0.0.1:0".parse().unwrap()];
     let bindings = [Binding { text: String::new(), scheme: Scheme::Http, addresses }];
-    let bound = crate::bind(&bindings, None, 1).unwrap();
+    let bound = crate::bind(&bindings, None, threads).unwrap();
     let address = bound.endpoints()[0].address;
     let site = Site { limits, ..Site::default() };
-    start(bound, Wires::new(1), &AppHandle::fixed(vec![worker]), site).unwrap();
-    address
+    let proxy = start(bound, Wires::new(threads), &AppHandle::fixed(vec![worker]), site).unwrap();
+    (address, proxy)
 }
 
 /// Everything that comes in return, and whether it ended in order.
@@ -144,4 +149,93 @@ fn without_a_total_limit_only_each_wait_counts() {
     let limits = Limits { request_timeout: SHORT, ..Limits::default() };
     let (text, in_order) = ask(serve(limits, trickle));
     assert!(text.ends_with(&"x".repeat(60)) && in_order, "{text}");
+}
+
+fn empty(stream: &mut TcpStream) {
+    // A client that is gone needs no answer.
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+/// One that has asked, and waits for at most so long.
+fn asking(address: SocketAddr, patience: Duration) -> TcpStream {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(patience)).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    client
+}
+
+fn is_answered(client: &mut TcpStream) -> bool {
+    matches!(client.peek(&mut [0]), Ok(1))
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn one_connection_at_a_time_is_served_whichever_thread_it_comes_to() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let (address, _proxy) = serve_by(4, limits, empty);
+    // Sixteen that all come to one of four threads are as likely as a fault of the machine.
+    for _ in 0..16 {
+        assert_eq!(status(&mut asking(address, LONG)), "200");
+    }
+}
+
+#[test]
+fn the_number_of_connections_follows_a_new_site() {
+    let limits = |connections| Limits { connections, ..Limits::default() };
+    let (address, mut proxy) = serve_by(2, limits(1), empty);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let allow = |proxy: &mut Proxy, connections| {
+        let site = Site { limits: limits(connections), ..Site::default() };
+        runtime.block_on(async {
+            proxy.reconfigure(site);
+            // Whoever pays back what is open too much must be in the queue.
+            tokio::task::yield_now().await;
+            proxy.totals().await
+        })
+    };
+    let mut first = asking(address, LONG);
+    assert_eq!(status(&mut first), "200");
+    let mut second = asking(address, SHORT);
+    assert!(!is_answered(&mut second), "one may be open, and one is");
+    allow(&mut proxy, 2);
+    second.set_read_timeout(Some(LONG)).unwrap();
+    assert_eq!(status(&mut second), "200");
+
+    allow(&mut proxy, 1);
+    let mut third = asking(address, SHORT);
+    drop(first);
+    assert!(!is_answered(&mut third), "one may be open, and the second is");
+    drop(second);
+    third.set_read_timeout(Some(LONG)).unwrap();
+    assert_eq!(status(&mut third), "200");
+}
+
+#[test]
+fn a_request_without_a_connection_to_its_worker_waits_for_so_long_and_so_many_wait() {
+    let limits =
+        Limits { upstream_connections: 1, start_queue: 1, request_timeout: LONG, ..Limits::default() };
+    let (address, mut proxy) = serve_by(1, limits.clone(), |_| std::thread::sleep(Duration::from_secs(60)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _busy = asking(address, LONG);
+    while runtime.block_on(proxy.totals()).upstream_opened < 1 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    proxy.reconfigure(Site { limits: Limits { request_timeout: 2 * SHORT, ..limits }, ..Site::default() });
+    // The queue has room for one; who is refused is told at once, and the one who waits when its time is over.
+    let mut clients: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    }
+    let answers = clients.iter_mut().map(|client| {
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    });
+    let answers: Vec<String> = answers.collect();
+    for answer in &answers {
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 1\r\n"), "{answer}");
+    }
+    let says = |word: &str| answers.iter().filter(|answer| answer.contains(word)).count();
+    assert_eq!((says("queueLength"), says("requestTimeout")), (1, 1), "{answers:?}");
 }

@@ -47,7 +47,7 @@ fn ask_for(address: SocketAddr, base: &str, pages: &[WarmUpPage], within: Durati
     let app = AppHandle::fixed(vec![Arc::clone(&worker)]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let thread = Thread::new(0, site(base), app, Pools::new(Caps::default()));
+        let thread = Thread::new(0, site(base), app, Pools::new(Caps::new(256)));
         ask_for_all(&thread, &worker, pages, crate::clock::precise() + within).await
     })
 }

@@ -21,14 +21,13 @@ pub fn holder_of(address: SocketAddr) -> Option<(u32, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
+    use crate::process::kept_port::KeptPort;
 
     #[test]
     fn a_listener_of_ours_is_named() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = KeptPort::of("127.0.0.1");
+        let (address, listener) = (port.address, port.listen());
         let me = (std::process::id(), subtree::name(std::process::id()).unwrap());
         assert_eq!(holder_of(address), Some(me.clone()));
         assert_eq!(holder_of(SocketAddr::from(([0, 0, 0, 0], address.port()))), Some(me));

@@ -13,6 +13,8 @@ pub mod environ;
 mod harden;
 mod holder;
 mod keeper;
+#[cfg(test)]
+mod kept_port;
 mod leftovers;
 mod links;
 pub mod liveness;

@@ -136,6 +136,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::process::kept_port::KeptPort;
 
     /// None where this system lets nobody make one; whoever may is known by what the kernel does.
     fn made() -> Option<Network> {
@@ -169,12 +170,14 @@ mod tests {
         assert_ne!(inside, home);
         assert_eq!(place(), home, "back again");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for any in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = network.enter(|| TcpListener::bind(any)).unwrap().unwrap();
-            let address = listener.local_addr().unwrap();
+        for host in ["127.0.0.1", "::1"] {
+            // Taken outside, where nobody listens to it.
+            let outside = KeptPort::of(host);
+            let address = outside.address;
+            let _listener = network.enter(|| TcpListener::bind(address)).unwrap().unwrap();
             runtime.block_on(network.connect(address)).expect("it listens there");
-            let outside = runtime.block_on(TcpStream::connect(address));
-            assert_eq!(outside.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+            let refused = runtime.block_on(TcpStream::connect(address));
+            assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
             assert!(network.ask(|line| line.find(address)).flatten().is_some());
             assert_eq!(Line::open().unwrap().find(address), Ok(None));
         }

@@ -236,6 +236,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::process::kept_port::KeptPort;
 
     /// The test process is its parent's child: the parent stands for the keeper.
     fn ours() -> KeptListeners {
@@ -245,15 +246,15 @@ mod tests {
     #[test]
     fn a_listener_of_the_subtree_is_proved_once_and_kept() {
         let (mut probe, kept) = (ListenerProbe::default(), ours());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = KeptPort::of("127.0.0.1");
+        let (address, listener) = (port.address, port.listen());
         assert_eq!(probe.verify(address, &kept), Ownership::Ours);
         assert_eq!(probe.verify(address, &kept.clone()), Ownership::Ours);
         let Kept::Of { proved, .. } = &*kept.0 else { panic!("not any") };
         assert_eq!(lock(proved).keys.len(), 1, "known the second time");
         drop(listener);
         assert_eq!(probe.verify(address, &kept), Ownership::NoListener);
-        let _again = TcpListener::bind(address).unwrap();
+        let _again = port.listen();
         assert_eq!(probe.verify(address, &kept), Ownership::Ours, "a new listener of ours joins");
         assert_eq!(lock(proved).keys.len(), 2);
     }
@@ -279,9 +280,9 @@ mod tests {
     #[test]
     fn the_table_serves_where_sock_diag_is_missing() {
         let kept = ours();
-        for any in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = TcpListener::bind(any).unwrap();
-            let address = listener.local_addr().unwrap();
+        for host in ["127.0.0.1", "::1"] {
+            let port = KeptPort::of(host);
+            let (address, listener) = (port.address, port.listen());
             let found = from_table(address).expect("it listens");
             assert_eq!(found.key, Key::Inode(found.inode));
             assert!(kept.believes(found));

@@ -232,6 +232,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
+    use crate::process::kept_port::KeptPort;
 
     fn inode_of(listener: &TcpListener) -> u64 {
         use std::os::fd::AsRawFd as _;
@@ -241,9 +242,9 @@ mod tests {
     #[test]
     fn a_listener_is_found_by_its_address_only() {
         let mut line = Line::open().expect("Linux has sock_diag, built in or as a module");
-        for any in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = TcpListener::bind(any).unwrap();
-            let address = listener.local_addr().unwrap();
+        for host in ["127.0.0.1", "::1"] {
+            let port = KeptPort::of(host);
+            let (address, listener) = (port.address, port.listen());
             let found = line.find(address).unwrap().expect("it listens");
             assert_eq!(u64::from(found.inode), inode_of(&listener));
             let connection = TcpStream::connect(address).unwrap();
@@ -254,9 +255,8 @@ mod tests {
                 "a connection is no listener"
             );
             drop((listener, connection));
-            // Somebody else may have been given the port by now.
-            assert_ne!(line.find(address).unwrap(), Some(found), "it is gone");
-            let again = TcpListener::bind(address).unwrap();
+            assert_eq!(line.find(address).unwrap(), None, "it is gone");
+            let again = port.listen();
             let other = line.find(address).unwrap().expect("it listens again");
             assert_ne!(other.cookie, found.cookie);
             drop(again);

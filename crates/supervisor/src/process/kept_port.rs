@@ -1,0 +1,36 @@
+//! For tests of what is there once a listener is gone: a port of this machine that nobody else is given meanwhile.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// Holds a port by a socket that never listens.
+pub(crate) struct KeptPort {
+    _holder: OwnedFd,
+    pub(crate) address: SocketAddr,
+}
+
+impl KeptPort {
+    /// Any port of this host.
+    pub(crate) fn of(host: &str) -> Self {
+        let holder = bound(SocketAddr::new(host.parse().unwrap(), 0));
+        let address = rustix::net::getsockname(&holder).unwrap().try_into().unwrap();
+        Self { _holder: holder, address }
+    }
+
+    /// Listens there; more than one may.
+    pub(crate) fn listen(&self) -> TcpListener {
+        let socket = bound(self.address);
+        rustix::net::listen(&socket, 16).unwrap();
+        socket.into()
+    }
+}
+
+fn bound(address: SocketAddr) -> OwnedFd {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+    rustix::net::sockopt::set_socket_reuseport(&socket, true).unwrap();
+    rustix::net::bind(&socket, &address).unwrap();
+    socket
+}

@@ -177,6 +177,10 @@ fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
             "Check processPath. If the file is there, the program that it needs (the loader of a binary, the \
              interpreter of a script) is not.",
         ),
+        ("execve", libc::EACCES | libc::ENOEXEC) if path.ends_with(".exe") => Some(
+            "The file is a program for Windows: publish the app for this machine, or framework-dependent, so that its \
+             dll can be run.",
+        ),
         ("execve", libc::EACCES) => Some(
             "The file is not executable for the app's user: publish folders copied from Windows need 'chmod +x'. A \
              file system mounted noexec does the same.",
@@ -288,6 +292,10 @@ fn code_hint(code: i32, output: &str) -> Option<&'static str> {
              whole publish folder copied?",
             )
         }
+        131 if output.contains("did not specify a framework") => Some(
+            "The app was published self-contained, for another system: publish it for this one, or \
+             framework-dependent.",
+        ),
         131 => Some("The app's runtimeconfig.json is missing or was renamed: copy the whole publish folder."),
         140 => Some("Copy the whole publish folder again: files that its deps.json names are missing."),
         147 => Some("The app's runtimeconfig.json is no valid JSON: publish again or repair it."),
@@ -352,6 +360,7 @@ mod tests {
             ),
             (Exit::Code(147), "Invalid runtimeconfig.json", "not valid", "JSON"),
             (Exit::Code(131), "libhostpolicy.so", "host library", "runtimeconfig.json"),
+            (Exit::Code(131), "x.json' did not specify a framework.", "host library", "self-contained"),
             (Exit::Code(134), "Unhandled exception. x", "aborted", "exception"),
             (Exit::Signal(6), "Stack overflow.", "SIGABRT", "stack overflow"),
             (Exit::Signal(6), "Bad IL format.", "SIGABRT", "damaged"),
@@ -429,5 +438,7 @@ mod tests {
             assert!(told.reason.contains("/srv/app/run"));
             assert!(told.hint.expect("a hint").contains(hint));
         }
+        let windows = spawn_failed("execve", libc::EACCES, "./shop.exe").hint.expect("a hint");
+        assert!(windows.contains("for Windows") && !windows.contains("chmod"), "{windows}");
     }
 }

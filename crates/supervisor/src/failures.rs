@@ -195,7 +195,7 @@ fn deadline(port: u16, elsewhere: &[SocketAddr], limit: Duration, output: &str) 
     let places: Vec<_> = elsewhere.iter().map(ToString::to_string).collect();
     // Measured: `dotnet run` sets ASPNETCORE_URLS from that file, and nothing but that reaches a slim app.
     let hint = if output.contains("Using launch settings from ") {
-        "dotnet run takes applicationUrl from launchSettings.json: write arguments=\"run --no-launch-profile\"."
+        "With dotnet run, applicationUrl of launchSettings.json wins: write arguments=\"run --no-launch-profile\"."
     } else {
         "UseUrls, app.Run(url) or Listen in the app's code wins over the port that it is given: remove it, or set \
          ASPNETCORE_PORT in web.config to the port that the code names."

@@ -213,6 +213,10 @@ fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
         _ => format!("No process could be made (at {stage}, '{path}'): {error}"),
     };
     let hint = match (stage, errno) {
+        // Where dotnet was found, its path is named.
+        ("execve", libc::ENOENT) if path == "dotnet" => Some(
+            "No .NET was found: install the ASP.NET Core runtime, put dotnet in PATH, or set DOTNET_ROOT.",
+        ),
         ("execve", libc::ENOENT) => Some(
             "Check processPath. If the file is there, the program that it needs (the loader of a binary, the \
              interpreter of a script) is not.",

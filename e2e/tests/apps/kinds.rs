@@ -12,6 +12,11 @@ pub(super) fn add(suite: Suite) -> Suite {
             apphost("web.exe", ".\\web.exe", |host| host[..4].copy_from_slice(b"MZ\x90\0"))
         })
         .needing("a program for Windows without a dll is told as such", &[], only_for_windows)
+        .needing(
+            "files that come after their web.config are found without another word",
+            &[Need::Dotnet],
+            late,
+        )
         .needing("a Python program that knows its port as PORT runs", &[Need::Python], knows_only_port)
 }
 
@@ -28,6 +33,23 @@ fn apphost(name: &str, process: &str, change: impl FnOnce(&mut [u8])) -> Outcome
     serve_folder(&folder, &Options::new(folder.path()).dotnet()?, |server, _| {
         let response = server.get("/")?;
         ensure!(response.status == 200 && response.text() == "Hello World!", "{}", response.describe());
+        server.stop(seconds(15))
+    })
+}
+
+/// A deployment that begins with web.config: what is to be run is not known before the rest is there.
+fn late() -> Outcome {
+    let folder = Folder::with_config(&WINDOWS.replace("shop.exe", "web.exe"))?;
+    let rest = Folder::app("web")?;
+    serve_folder(&folder, &Options::new(folder.path()).dotnet()?, |server, _| {
+        let response = server.get("/")?;
+        ensure!(response.status == 502, "{}", response.describe());
+        for name in ["web.dll", "web.deps.json", "web.runtimeconfig.json"] {
+            std::fs::copy(rest.path().join(name), folder.path().join(name)).context(name)?;
+        }
+        let good = || server.get("/").ok().filter(|response| response.status == 200);
+        let response = wait_for("the app", seconds(60), good).context(server.output())?;
+        ensure!(response.text() == "Hello World!", "{}", response.describe());
         server.stop(seconds(15))
     })
 }

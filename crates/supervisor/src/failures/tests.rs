@@ -116,6 +116,8 @@ fn a_program_that_cannot_be_executed_is_told_why() {
         assert!(told.reason.contains("/srv/app/run"));
         assert!(told.hint.expect("a hint").contains(hint));
     }
+    let dotnet = spawn_failed("execve", libc::ENOENT, "dotnet").hint.expect("a hint");
+    assert!(dotnet.contains("install the ASP.NET Core runtime"), "{dotnet}");
     let windows = spawn_failed("execve", libc::EACCES, "./shop.exe").hint.expect("a hint");
     assert!(windows.contains("for Windows") && !windows.contains("chmod"), "{windows}");
 }

@@ -338,10 +338,11 @@ mod tests {
         runtime().block_on(async {
             let mut reloader = Reloader::new(input, plan);
             assert!(next(&mut reloader).await.is_none(), "nothing changed");
-            std::fs::write(folder.join("web.dll"), "MZ").expect("a file");
             let runtime =
                 "{\"runtimeOptions\":{\"framework\":{\"name\":\"None.Such\",\"version\":\"1.0.0\"}}}";
             std::fs::write(folder.join("web.runtimeconfig.json"), runtime).expect("a file");
+            // Last, since without it nothing has come yet, whoever reads meanwhile.
+            std::fs::write(folder.join("web.dll"), "MZ").expect("a file");
             // Dropped and called again, as when events come meanwhile.
             let mut tries = std::iter::repeat_with(|| ()).take(30);
             let outcome = loop {

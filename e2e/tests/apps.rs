@@ -13,6 +13,8 @@ use rustix::process::Signal;
 
 #[path = "apps/failing.rs"]
 mod failing;
+#[path = "apps/kinds.rs"]
+mod kinds;
 #[path = "apps/table.rs"]
 mod table;
 
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
             suite
         }
     });
-    failing::add(suite).run()
+    kinds::add(failing::add(suite)).run()
 }
 
 /// The whole life of one app: first answer, second from the same process, death, a new process, the end.

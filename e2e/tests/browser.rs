@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         .needing("a SignalR hub negotiates WebSockets below a path base", NEEDS, || hub("", "/base"))
         .needing("a Blazor circuit counts clicks", NEEDS, circuit)
         .needing("a SignalR hub is found again when the app is replaced", NEEDS, hub_replaced)
+        .needing("a hub's event stream does not hold up a recycle", NEEDS, events_end)
         .needing("a Blazor page counts on when the app is replaced", NEEDS, circuit_replaced)
         .run()
 }
@@ -205,6 +206,22 @@ fn hub_replaced() -> Outcome {
             }
         }
         Ok(())
+    })
+}
+
+/// SignalR's stream ends between two events: its page is at the next process long before the drain is over, and nothing
+/// that it sends meets a process that does not know it.
+fn events_end() -> Outcome {
+    let stage = Stage::of("signalr")?;
+    stage.play(&["--drain-timeout", "600"], |server, browser| {
+        let page = browser.open(&format!("http://{}/?transport=sse", server.address()))?;
+        connected(browser, &page)?;
+        let before = browser.evaluate(&page, "hub.connectionId")?;
+        replace(server, &stage.folder)?;
+        let other = format!("hub.state === 'Connected' && hub.connectionId !== {before}");
+        browser.wait(&page, "another connection", &other)?;
+        say(browser, &page, "after")?;
+        heard(browser, &page, "after")
     })
 }
 

@@ -126,6 +126,10 @@ codes! {
     /// A path belongs to another machine; a folder of the app is used instead.
     ForeignPath = "foreign-path", Warning,
         "Write a path below the app, such as `.\\logs\\stdout`.";
+    /// The program is there, and was published for another system or processor, so that this machine cannot run it.
+    /// Only a warning where `dotnet` can run the dll beside it.
+    ForeignProgram = "foreign-program", Missing,
+        "Publish the app for this machine (`-r linux-x64`, `-r linux-arm64`), or framework-dependent.";
     /// No installed .NET has the framework version that `X.runtimeconfig.json` asks for.
     FrameworkNotFound = "framework-not-found", Missing,
         "Install that version, or let the app roll forward (`DOTNET_ROLL_FORWARD=Major`).";

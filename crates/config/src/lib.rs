@@ -13,6 +13,7 @@ mod dotnet;
 mod effective;
 mod environment;
 mod expand;
+mod foreign;
 mod infer;
 mod input;
 mod listen;

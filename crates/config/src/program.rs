@@ -10,6 +10,7 @@ use crate::diagnostic::{Place, Severity};
 use crate::dotnet::{self, Dotnet, DotnetSearch};
 use crate::environment::Environment;
 use crate::expand;
+use crate::foreign;
 use crate::input::{Files, Input};
 use crate::paths;
 use crate::plan::Program;
@@ -155,31 +156,55 @@ impl<'a> Machine<'a> {
         let stem = paths::without_suffix(linux, ".exe");
         let name = stem.unwrap_or(linux);
         let executable = |name: &str| self.find(name).filter(|path| paths::is_executable(path, self.files));
-        if let Some(path) = executable(name) {
+        let dll = self.dll_of(name, stem.is_some());
+        if let Some(path) = executable(name)
+            && (dll.is_none() || self.made_for(&path).is_none())
+        {
             self.warn_other_case(name, &path, report);
             return self.run_file(path, arguments, report);
         }
-        if let Some(dll) = self.dll_of(name, stem.is_some()) {
-            self.warn_lost_bit(name, &dll, report);
+        if let Some(dll) = dll {
+            self.warn_passed_over(name, &dll, report);
             let arguments = std::iter::once(self.relative(&dll)).chain(arguments).collect();
             return self.run_dotnet(None, arguments, report);
         }
         if let Some(path) = executable(linux).or_else(|| self.on_path(name)).or_else(|| self.on_path(linux)) {
             return self.run_file(path, arguments, report);
         }
-        self.explain(process, name, report);
+        self.explain(process, linux, name, report);
         let program = Program { path: PathBuf::from(linux), arguments };
         Resolved { program, dotnet: None, runtime: None, search: None }
     }
 
-    /// The dll runs all the same, but whoever publishes again should keep the bit.
-    fn warn_lost_bit(self, name: &str, dll: &Path, report: &mut Report) {
-        if let Some(path) = self.find(name).filter(|path| paths::is_file(path, self.files)) {
-            let path = self.relative(&path);
-            let message = format!("{path} is not executable; dotnet runs {} instead", self.relative(dll));
-            let hint = format!("chmod +x {path}: copying and unpacking often lose that bit");
-            report.add(Severity::Warning, Code::NoExecutableBit, self.place.cloned(), message).hint(hint);
-        }
+    /// The dll runs all the same, but whoever publishes again should keep the bit, or mean this machine.
+    fn warn_passed_over(self, name: &str, dll: &Path, report: &mut Report) {
+        let Some(path) = self.find(name).filter(|path| paths::is_file(path, self.files)) else { return };
+        let (dll, made_for) = (self.relative(dll), self.made_for(&path));
+        let path = self.relative(&path);
+        let (code, message, hint) = match made_for {
+            Some(made_for) => (
+                Code::ForeignProgram,
+                format!("{path} is a program for {made_for}; dotnet runs {dll} instead"),
+                "nothing, unless another program was meant".to_owned(),
+            ),
+            None => (
+                Code::NoExecutableBit,
+                format!("{path} is not executable; dotnet runs {dll} instead"),
+                format!("chmod +x {path}: copying and unpacking often lose that bit"),
+            ),
+        };
+        report.add(Severity::Warning, code, self.place.cloned(), message).hint(hint);
+    }
+
+    /// What a program that cannot run here was made for.
+    fn made_for(self, path: &Path) -> Option<&'static str> {
+        foreign::made_for(path, self.files)
+    }
+
+    fn explain_foreign(self, path: &Path, made_for: &str, report: &mut Report) {
+        let message = format!("{} is a program for {made_for}", self.relative(path));
+        let hint = "publish the app for this machine, or framework-dependent: then its dll runs everywhere";
+        report.missing(Code::ForeignProgram, self.place.cloned(), message).hint(hint);
     }
 
     /// Windows does not tell the two names apart.
@@ -214,6 +239,9 @@ impl<'a> Machine<'a> {
 
     /// An executable of the folder may be a .NET app's own host, which needs to know where .NET is.
     fn run_file(self, path: PathBuf, arguments: Vec<String>, report: &mut Report) -> Resolved {
+        if let Some(made_for) = self.made_for(&path) {
+            self.explain_foreign(&path, made_for, report);
+        }
         let runtime = self.runtime_config(&path, report);
         let self_contained = runtime.as_ref().is_some_and(|runtime| runtime.self_contained);
         if self_contained || !path.starts_with(self.folder()) {
@@ -274,7 +302,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn explain(self, process: &str, name: &str, report: &mut Report) {
+    fn explain(self, process: &str, linux: &str, name: &str, report: &mut Report) {
+        let foreign = [name, linux].into_iter().find_map(|name| {
+            let path = self.find(name).filter(|path| paths::is_file(path, self.files))?;
+            self.made_for(&path).map(|made_for| (path, made_for))
+        });
+        if let Some((path, made_for)) = foreign {
+            self.explain_foreign(&path, made_for, report);
+            return;
+        }
         let there = self.find(name).is_some_and(|path| paths::is_file(&path, self.files));
         if there {
             let subject =

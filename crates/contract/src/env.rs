@@ -27,5 +27,7 @@ pub const FORWARDEDHEADERS_ENABLED: &str = "ASPNETCORE_FORWARDEDHEADERS_ENABLED"
 pub const SHUTDOWNTIMEOUTSECONDS: &str = "ASPNETCORE_SHUTDOWNTIMEOUTSECONDS";
 /// The port, for programs written for HttpPlatformHandler.
 pub const HTTP_PLATFORM_PORT: &str = "HTTP_PLATFORM_PORT";
+/// The port once more, for programs of the same kind: Node, Python and others look for it under this name.
+pub const PLAIN_PORT: &str = "PORT";
 /// Where `dotnet` lives; framework-dependent executables need it.
 pub const DOTNET_ROOT: &str = "DOTNET_ROOT";

@@ -7,12 +7,18 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::{Diagnostic, Files as _, Input, Loaded, PemFile, Plan, Severity};
 use supervisor::{Change, RecycleCause};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::files::DiskFiles;
+
+/// How often to look whether what is missing has come: a deployment may have begun with web.config, and what the program
+/// is to be is read off the files beside it.
+const MISSING_LOOK: Duration = Duration::from_secs(2);
 
 /// Who knows what holds, and reads what may come to hold.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub(crate) struct Reloader {
     reading: Option<(Wish, JoinHandle<Read>)>,
     /// What holds was read before anybody watched the disk.
     unsure: bool,
+    /// When to look again for what the plan misses; none where it misses nothing.
+    look: Option<Instant>,
 }
 
 /// Why something is read.
@@ -37,6 +45,8 @@ enum Wish {
     Asked(RecycleCause),
     /// It may have changed between the first reading and the watching; only what differs is news.
     Unsure,
+    /// Something was missing; that it has come is news.
+    Missing,
 }
 
 /// What was read, and whether what the plan that holds was made of is still there.
@@ -76,6 +86,7 @@ impl Reloader {
             due: None,
             reading: None,
             unsure: true,
+            look: None,
         }
     }
 
@@ -112,7 +123,11 @@ impl Reloader {
     pub(crate) async fn next(&mut self) -> Outcome {
         loop {
             if self.reading.is_none() {
-                let Some(wish) = self.wish() else { return std::future::pending().await };
+                let Some(wish) = self.wish() else {
+                    let Some(at) = self.look else { return std::future::pending().await };
+                    sleep_until(at).await;
+                    continue;
+                };
                 if matches!(wish, Wish::Asked(RecycleCause::Config))
                     && self.plan.app.disallow_rotation_on_config_change
                 {
@@ -132,9 +147,16 @@ impl Reloader {
             self.reading = None;
             return match (wish, read) {
                 (Wish::Unsure, Ok(read)) if read.loaded.plan.as_ref() == Some(&self.plan) => {
-                    self.told = read.loaded.diagnostics;
+                    self.tell(read.loaded.diagnostics);
                     continue;
                 }
+                (Wish::Missing, read) => match read.ok().filter(|read| self.has_come(read)) {
+                    Some(read) => self.judge(RecycleCause::Config, read),
+                    None => {
+                        self.look_again();
+                        continue;
+                    }
+                },
                 (Wish::Unsure, Ok(read)) => self.judge(RecycleCause::Config, read),
                 (Wish::Asked(cause), Ok(read)) => self.judge(cause, read),
                 (_, Err(_)) => {
@@ -147,7 +169,30 @@ impl Reloader {
     /// Whatever is read makes sure.
     fn wish(&mut self) -> Option<Wish> {
         let unsure = std::mem::take(&mut self.unsure);
-        self.due.take().map(Wish::Asked).or(unsure.then_some(Wish::Unsure))
+        let missing = self.look.is_some_and(|at| at <= Instant::now());
+        let wish = self.due.take().map(Wish::Asked).or(unsure.then_some(Wish::Unsure));
+        wish.or(missing.then_some(Wish::Missing))
+    }
+
+    /// Whether something that was missing is there now. What else changed is told by whoever watches.
+    fn has_come(&self, read: &Read) -> bool {
+        let now = &read.loaded.diagnostics;
+        let missed = self.told.iter().filter(|one| one.severity == Severity::Missing);
+        let whole = read.loaded.plan.is_some() && read.gone.is_none();
+        whole && missed.into_iter().any(|old| !now.iter().any(|one| same(old, one)))
+    }
+
+    /// What was said of the plan that holds; gives what was said of the one before.
+    fn tell(&mut self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let told = std::mem::replace(&mut self.told, diagnostics);
+        self.look_again();
+        told
+    }
+
+    fn look_again(&mut self) {
+        let misses = self.told.iter().any(|one| one.severity == Severity::Missing);
+        let follows = !self.plan.app.disallow_rotation_on_config_change;
+        self.look = (misses && follows).then(|| Instant::now() + MISSING_LOOK);
     }
 
     /// An empty, half-written or missing file never replaces one that was good: a deployment is under way.
@@ -165,13 +210,16 @@ impl Reloader {
         let restart = fixed(&self.plan, &plan);
         (plan.bindings, plan.tls) = (self.plan.bindings.clone(), self.plan.tls.clone());
         (self.plan, self.described) = (plan.clone(), described(&plan));
-        let told = std::mem::replace(&mut self.told, diagnostics);
-        // A line may stand elsewhere by now and say the same.
-        let said =
-            |one: &Diagnostic| told.iter().any(|old| (old.code, &old.message) == (one.code, &one.message));
+        let told = self.tell(diagnostics);
+        let said = |one: &Diagnostic| told.iter().any(|old| same(old, one));
         let news = self.told.iter().filter(|one| !said(one)).cloned().collect();
         Outcome::Accepted { cause, plan: Box::new(plan), restart, news }
     }
+}
+
+/// A line may stand elsewhere by now and say the same.
+fn same(old: &Diagnostic, new: &Diagnostic) -> bool {
+    (old.code, &old.message) == (new.code, &new.message)
 }
 
 /// What differs and cannot change while the server runs.
@@ -208,8 +256,6 @@ fn has_web_config(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     async fn next(reloader: &mut Reloader) -> Option<Outcome> {
@@ -278,6 +324,38 @@ mod tests {
             write(&folder, "\n processPath=\"/bin/true\"\n hostingModel=\"inprocess\"");
             reloader.changed(Change::Config);
             assert!(codes(next(&mut reloader).await).is_empty());
+        });
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+
+    #[test]
+    fn what_was_missing_and_has_come_is_found_by_itself() {
+        let folder = folder("late");
+        write(&folder, "processPath=\".\\web.exe\"");
+        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        assert!(plan.app.program.arguments.is_empty(), "nothing to run yet");
+        runtime().block_on(async {
+            let mut reloader = Reloader::new(input, plan);
+            assert!(next(&mut reloader).await.is_none(), "nothing changed");
+            let runtime =
+                "{\"runtimeOptions\":{\"framework\":{\"name\":\"None.Such\",\"version\":\"1.0.0\"}}}";
+            std::fs::write(folder.join("web.runtimeconfig.json"), runtime).expect("a file");
+            // Last, since without it nothing has come yet, whoever reads meanwhile.
+            std::fs::write(folder.join("web.dll"), "MZ").expect("a file");
+            // Dropped and called again, as when events come meanwhile.
+            let mut tries = std::iter::repeat_with(|| ()).take(30);
+            let outcome = loop {
+                match next(&mut reloader).await {
+                    None if tries.next().is_some() => {}
+                    outcome => break outcome,
+                }
+            };
+            let Some(Outcome::Accepted { plan, .. }) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(plan.app.program.arguments, ["./web.dll"]);
+            // Its framework is still missing, which is no news.
+            let again = tokio::time::timeout(MISSING_LOOK * 2, reloader.next()).await;
+            assert!(again.is_err(), "{again:?}");
         });
         std::fs::remove_dir_all(&folder).expect("it is ours");
     }

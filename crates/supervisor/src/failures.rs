@@ -78,7 +78,15 @@ impl FailedAttempt {
     }
 
     fn port_was_taken(&self) -> bool {
-        self.evidence.port_held || says_address_in_use(&self.evidence.output)
+        let output = &self.evidence.output;
+        self.evidence.port_held || (says_address_in_use(output) && self.other_port().is_none())
+    }
+
+    /// A port that it was not given and could not have: it is fixed in its code or its settings.
+    fn other_port(&self) -> Option<u16> {
+        let lines = self.evidence.output.lines().filter(|line| says_address_in_use(line));
+        let ports: Vec<u16> = lines.flat_map(ports_in).collect();
+        ports.first().copied().filter(|_| !ports.contains(&self.port))
     }
 
     /// What happened and what to do about it.
@@ -93,17 +101,9 @@ impl FailedAttempt {
             Cause::SpawnFailed { stage, errno, path } => spawn_failed(stage, *errno, path),
             Cause::NotListening(NotListening::Stranger { owner }) => stranger(*port, owner.as_ref()),
             Cause::NotListening(NotListening::Deadline { elsewhere }) => {
-                deadline(*port, elsewhere, startup_time_limit)
+                deadline(*port, elsewhere, startup_time_limit, &evidence.output)
             }
-            Cause::Ended(_) if self.port_was_taken() => told(
-                format!("The app ended because its port {port} was already in use"),
-                "Another process took the port between its choice and its use. With a fixed ASPNETCORE_PORT, end \
-                 the process that holds it or remove the setting.",
-            ),
-            Cause::Ended(None) => told(
-                "The app's keeper process ended before the app listened, and took the app with it".to_owned(),
-                "Something killed it, perhaps for want of memory: see the kernel's log.",
-            ),
+            Cause::Ended(exit) => self.ended(*exit),
             Cause::Crashed | Cause::Unanswered(None) => told(
                 format!("The process that listened on port {port} ended before it answered a request"),
                 "See its output for why; how it ended is known only of a process that was started directly.",
@@ -115,10 +115,28 @@ impl FailedAttempt {
                 ),
                 hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
             },
-            Cause::Ended(Some(exit)) => Told {
-                reason: format!("The app {} before it listened on port {port}", exit_in_words(*exit)),
-                hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
+        }
+    }
+
+    fn ended(&self, exit: Option<Exit>) -> Told {
+        let Self { port, evidence, .. } = self;
+        if self.port_was_taken() {
+            return told(
+                format!("The app ended because its port {port} was already in use"),
+                "Another process took the port between its choice and its use. With a fixed ASPNETCORE_PORT, end \
+                 the process that holds it or remove the setting.",
+            );
+        }
+        match (exit, self.other_port()) {
+            (Some(_), Some(other)) => other_port_in_use(*port, other),
+            (Some(exit), None) => Told {
+                reason: format!("The app {} before it listened on port {port}", exit_in_words(exit)),
+                hint: exit_hint(exit, &evidence.output).map(str::to_owned),
             },
+            (None, _) => told(
+                "The app's keeper process ended before the app listened, and took the app with it".to_owned(),
+                "Something killed it, perhaps for want of memory: see the kernel's log.",
+            ),
         }
     }
 }
@@ -135,6 +153,25 @@ fn says_address_in_use(output: &str) -> bool {
         || lower.contains("address in use")
 }
 
+/// The ports of addresses in a line, and nothing of a time of day.
+fn ports_in(line: &str) -> impl Iterator<Item = u16> + '_ {
+    let after_colon = line.split(':').skip(1);
+    after_colon
+        .filter_map(|rest| rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok())
+        .filter(|number| *number > 60)
+}
+
+fn other_port_in_use(port: u16, other: u16) -> Told {
+    told(
+        format!(
+            "The app ended because port {other}, which is not the port {port} that it was given, was in use"
+        ),
+        "Its code or its settings name that address (UseUrls, app.Run(url), Listen, Kestrel:Endpoints): remove it, or \
+         end the process that holds it. Where that is the app's own process before this one, recycle it without \
+         overlap (--disallow-overlapping-rotation).",
+    )
+}
+
 fn stranger(port: u16, owner: Option<&(u32, String)>) -> Told {
     let who = owner.map_or_else(
         || "a process that is not part of the app".to_owned(),
@@ -146,7 +183,7 @@ fn stranger(port: u16, owner: Option<&(u32, String)>) -> Told {
     )
 }
 
-fn deadline(port: u16, elsewhere: &[SocketAddr], limit: Duration) -> Told {
+fn deadline(port: u16, elsewhere: &[SocketAddr], limit: Duration, output: &str) -> Told {
     let seconds = limit.as_secs();
     if elsewhere.is_empty() {
         return told(
@@ -156,11 +193,14 @@ fn deadline(port: u16, elsewhere: &[SocketAddr], limit: Duration) -> Told {
         );
     }
     let places: Vec<_> = elsewhere.iter().map(ToString::to_string).collect();
-    told(
-        format!("The app listens on {} and not on port {port} that it was given", places.join(", ")),
+    // Measured: `dotnet run` sets ASPNETCORE_URLS from that file, and nothing but that reaches a slim app.
+    let hint = if output.contains("Using launch settings from ") {
+        "With dotnet run, applicationUrl of launchSettings.json wins: write arguments=\"run --no-launch-profile\"."
+    } else {
         "UseUrls, app.Run(url) or Listen in the app's code wins over the port that it is given: remove it, or set \
-         ASPNETCORE_PORT in web.config to the port that the code names.",
-    )
+         ASPNETCORE_PORT in web.config to the port that the code names."
+    };
+    told(format!("The app listens on {} and not on port {port} that it was given", places.join(", ")), hint)
 }
 
 fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
@@ -173,9 +213,17 @@ fn spawn_failed(stage: &str, errno: i32, path: &str) -> Told {
         _ => format!("No process could be made (at {stage}, '{path}'): {error}"),
     };
     let hint = match (stage, errno) {
+        // Where dotnet was found, its path is named.
+        ("execve", libc::ENOENT) if path == "dotnet" => Some(
+            "No .NET was found: install the ASP.NET Core runtime, put dotnet in PATH, or set DOTNET_ROOT.",
+        ),
         ("execve", libc::ENOENT) => Some(
             "Check processPath. If the file is there, the program that it needs (the loader of a binary, the \
              interpreter of a script) is not.",
+        ),
+        ("execve", libc::EACCES | libc::ENOEXEC) if path.ends_with(".exe") => Some(
+            "The file is a program for Windows: publish the app for this machine, or framework-dependent, so that its \
+             dll can be run.",
         ),
         ("execve", libc::EACCES) => Some(
             "The file is not executable for the app's user: publish folders copied from Windows need 'chmod +x'. A \
@@ -288,6 +336,10 @@ fn code_hint(code: i32, output: &str) -> Option<&'static str> {
              whole publish folder copied?",
             )
         }
+        131 if output.contains("did not specify a framework") => Some(
+            "The app was published self-contained, for another system: publish it for this one, or \
+             framework-dependent.",
+        ),
         131 => Some("The app's runtimeconfig.json is missing or was renamed: copy the whole publish folder."),
         140 => Some("Copy the whole publish folder again: files that its deps.json names are missing."),
         147 => Some("The app's runtimeconfig.json is no valid JSON: publish again or repair it."),
@@ -332,102 +384,4 @@ pub(crate) fn end_in_words(worker: &Worker) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ended(exit: Exit, output: &str) -> FailedAttempt {
-        let evidence = Evidence { output: output.to_owned(), port_held: false };
-        FailedAttempt { cause: Cause::Ended(Some(exit)), port: 12345, evidence }
-    }
-
-    #[test]
-    fn every_measured_exit_becomes_a_sentence_with_a_hint() {
-        let cases = [
-            (Exit::Code(150), "You must install or update .NET", "not installed", "DOTNET_ROLL_FORWARD"),
-            (
-                Exit::Code(154),
-                "The application to execute does not exist",
-                "not found",
-                "whole publish folder",
-            ),
-            (Exit::Code(147), "Invalid runtimeconfig.json", "not valid", "JSON"),
-            (Exit::Code(131), "libhostpolicy.so", "host library", "runtimeconfig.json"),
-            (Exit::Code(134), "Unhandled exception. x", "aborted", "exception"),
-            (Exit::Signal(6), "Stack overflow.", "SIGABRT", "stack overflow"),
-            (Exit::Signal(6), "Bad IL format.", "SIGABRT", "damaged"),
-            (Exit::Signal(9), "", "SIGKILL", "memory"),
-            (Exit::Code(0), "", "code 0", "by itself"),
-            (
-                Exit::Code(1),
-                "Could not execute because the specified command or file was not found.",
-                "code 1",
-                "case-sensitive",
-            ),
-        ];
-        for (exit, output, reason, hint) in cases {
-            let told = ended(exit, output).explain(Duration::from_secs(120));
-            assert!(
-                told.reason.contains(reason) && told.reason.contains("12345"),
-                "{exit:?}: {}",
-                told.reason
-            );
-            let given = told.hint.expect("every measured exit has a hint");
-            assert!(given.contains(hint), "{exit:?}: {given}");
-        }
-        assert_eq!(ended(Exit::Code(7), "").explain(Duration::ZERO).hint, None);
-    }
-
-    #[test]
-    fn only_failures_that_a_port_explains_are_tried_again() {
-        let with = |cause| FailedAttempt { cause, port: 1, evidence: Evidence::default() };
-        let deadline = |elsewhere| Cause::NotListening(NotListening::Deadline { elsewhere });
-        let address = "127.0.0.1:5000".parse().expect("an address");
-        let spawn = Cause::SpawnFailed { stage: "execve".into(), errno: libc::ENOENT, path: "x".into() };
-        assert!(with(deadline(vec![])).may_be_the_port());
-        assert!(!with(deadline(vec![])).may_pass_on_the_same_port());
-        assert!(!with(deadline(vec![address])).may_be_the_port());
-        assert!(
-            with(Cause::NotListening(NotListening::Stranger { owner: None })).may_pass_on_the_same_port()
-        );
-        assert!(!with(spawn).may_be_the_port());
-        assert!(!with(Cause::InvalidPort("x".into())).may_be_the_port());
-        assert!(!ended(Exit::Code(134), "Unhandled exception").may_be_the_port());
-        assert!(
-            ended(Exit::Code(134), "bind to address http://127.0.0.1:1: address already in use.")
-                .may_be_the_port()
-        );
-        assert!(ended(Exit::Code(1), "Error: listen EADDRINUSE: address").may_pass_on_the_same_port());
-        let mut silent = ended(Exit::Code(134), "");
-        silent.evidence.port_held = true;
-        assert!(silent.may_be_the_port());
-        assert!(silent.explain(Duration::ZERO).reason.contains("already in use"));
-    }
-
-    #[test]
-    fn an_app_that_listens_elsewhere_is_told_why() {
-        let elsewhere = vec!["127.0.0.1:5000".parse().expect("an address")];
-        let cause = Cause::NotListening(NotListening::Deadline { elsewhere });
-        let told =
-            FailedAttempt { cause, port: 1, evidence: Evidence::default() }.explain(Duration::from_secs(9));
-        assert!(told.reason.contains("127.0.0.1:5000"), "{}", told.reason);
-        assert!(told.hint.expect("a hint").contains("app.Run(url)"));
-    }
-
-    #[test]
-    fn a_network_that_nobody_lets_us_make_is_told_with_what_to_do() {
-        let told = spawn_failed("network", libc::EPERM, "");
-        assert!(told.reason.contains("private network"), "{}", told.reason);
-        assert!(told.hint.expect("a hint").contains("--private-network"));
-    }
-
-    #[test]
-    fn a_program_that_cannot_be_executed_is_told_why() {
-        for (errno, hint) in
-            [(libc::ENOENT, "processPath"), (libc::EACCES, "chmod +x"), (libc::ENOEXEC, "processor")]
-        {
-            let told = spawn_failed("execve", errno, "/srv/app/run");
-            assert!(told.reason.contains("/srv/app/run"));
-            assert!(told.hint.expect("a hint").contains(hint));
-        }
-    }
-}
+mod tests;

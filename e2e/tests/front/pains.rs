@@ -33,10 +33,13 @@ fn sections() -> Outcome<BTreeMap<usize, Vec<&'static str>>> {
     for section in DOCUMENT.split("\n### ").skip(1) {
         let (number, rest) = section.split_once(". ").context("a section without a number")?;
         let text = rest.split("\n## ").next().unwrap_or_default();
-        let named = text.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
-        all.insert(number.parse().context(number)?, named);
+        all.insert(number.parse().context(number)?, trials(text));
     }
     Ok(all)
+}
+
+fn trials(text: &'static str) -> Vec<&'static str> {
+    text.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect()
 }
 
 fn documented() -> Outcome {
@@ -45,7 +48,12 @@ fn documented() -> Outcome {
     ensure!(numbers == (1..=PAINS).collect::<Vec<_>>(), "sections {numbers:?}");
     let bare: Vec<&usize> = sections.iter().filter(|(_, named)| named.is_empty()).map(|(it, _)| it).collect();
     ensure!(bare.is_empty(), "without a trial: {bare:?}");
-    let all = sections.iter().flat_map(|(number, named)| named.iter().map(move |name| (number, *name)));
+    let kinds =
+        DOCUMENT.split("\n## ").find(|section| section.starts_with("Apps that")).context("no kinds")?;
+    let kinds = trials(kinds);
+    ensure!(!kinds.is_empty(), "kinds of apps without a trial");
+    let all = sections.iter().chain([(&0, &kinds)]);
+    let all = all.flat_map(|(number, named)| named.iter().map(move |name| (number, *name)));
     let missing = named::unknown(all)?;
     ensure!(missing.is_empty(), "no such trials:\n{}", missing.join("\n"));
     Ok(())

@@ -20,6 +20,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         ("an event under way arrives whole before its stream ends", under_way),
         ("an event stream without chunks ends by closing", without_chunks),
         ("an event stream that has sent no event yet ends too", silent),
+        ("an event stream that says it is not compressed ends too", identity),
         ("an event stream ends when its app is replaced, and comes back to the next one", recycled),
         ("what is no event stream, or was not asked for as one, goes on", others),
     ];
@@ -102,6 +103,19 @@ fn without_chunks(folder: &Folder, server: &Server, record: &Record) -> Outcome 
         ensure!(rest.is_empty() && ending == Ending::Fin, "{rest:?} and {ending:?}");
     }
     Ok(())
+}
+
+/// As SignalR sends it: `Content-Encoding: identity`, and an empty event first.
+fn identity(folder: &Folder, server: &Server, record: &Record) -> Outcome {
+    let said = CHUNKED.replacen("\r\n", "\r\nContent-Encoding: Identity\r\n", 1);
+    let mut client = open(server, ASKS, &format!("{};{};hang", raw(&said), chunk("\r\n")))?;
+    let head = client.final_head()?;
+    ensure!(head.field("Content-Encoding") == Some("Identity"), "it is not passed on");
+    ensure!(next(&mut client)? == "\r\n", "no first event");
+    record.wait_count("hanging", 1, seconds(5))?;
+    take_offline(folder)?;
+    ensure!(next(&mut client).context("no end")?.is_empty(), "more than one event");
+    record.wait_count("left", 1, seconds(3)).context("the app was not told")
 }
 
 fn silent(folder: &Folder, server: &Server, record: &Record) -> Outcome {

@@ -30,11 +30,20 @@ pub(crate) fn decode(bytes: &[u8], place: &Place, report: &mut Report) -> Option
     };
     if text.is_none() {
         let message = format!("the file is not valid {encoding}");
+        let utf8 = (encoding == "UTF-8").then(|| bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+        let place = utf8.and_then(|bytes| first_wrong(bytes, place)).unwrap_or_else(|| place.clone());
         report
-            .error(Code::BadEncoding, place, message)
+            .error(Code::BadEncoding, &place, message)
             .hint("save it as UTF-8, or as UTF-16 with a byte order mark");
     }
     text
+}
+
+/// The place of the first byte that is no UTF-8, mostly a letter with an accent from an old code page.
+fn first_wrong(bytes: &[u8], place: &Place) -> Option<Place> {
+    let wrong = str::from_utf8(bytes).err()?;
+    let before = str::from_utf8(&bytes[..wrong.valid_up_to()]).ok()?;
+    Some(Place::within(before, before.len(), &place.file))
 }
 
 /// The tree, or none after the first mistake: what follows one is noise.
@@ -229,6 +238,18 @@ mod tests {
             report.into_diagnostics().iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(parsed, codes.is_empty());
         codes.first().copied()
+    }
+
+    #[test]
+    fn the_first_wrong_byte_has_a_place() {
+        let at = |bytes: &[u8]| {
+            let mut report = Report::default();
+            assert!(decode(bytes, &Place::whole("web.config"), &mut report).is_none());
+            report.into_diagnostics()[0].place.as_ref().map(ToString::to_string)
+        };
+        assert_eq!(at(b"<a>\n <!-- caf\xE9 -->"), Some("web.config:2:10".to_owned()));
+        assert_eq!(at(b"\xEF\xBB\xBF<caf\xE9/>"), Some("web.config:1:5".to_owned()));
+        assert_eq!(at(b"\xFF\xFE<"), Some("web.config".to_owned()));
     }
 
     #[test]

@@ -170,6 +170,8 @@ impl Case {
             "file" => self.files.file(&path, b"", false),
             "program" => self.files.file(&path, b"\x7FELF\x02", true),
             "elf" => self.files.file(&path, b"\x7FELF\x02", false),
+            "windows" => self.files.file(&path, b"MZ\x90\0\x03", true),
+            "foreign" => self.files.file(&path, b"\x7FELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16", true),
             "script" => self.files.file(&path, b"#!/bin/sh\n", true),
             "text" => self.files.file(&path, more.replace("\\n", "\n").as_bytes(), false),
             "pipe" => self.files.pipe(&path),

@@ -7,6 +7,7 @@ mod style;
 mod text;
 mod trial;
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -147,13 +148,30 @@ fn complaint(trial: &Trial) -> Option<Diagnostic> {
     }
 }
 
-/// <https://no-color.org>: set and not empty means none, wherever the output goes.
 fn is_colourful() -> bool {
-    let refused = own_environment().iter().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
-    !refused && std::io::stdout().is_terminal()
+    !refuses_colours(&own_environment()) && std::io::stdout().is_terminal()
+}
+
+/// <https://no-color.org>: set and not empty means none, wherever the output goes. A dumb terminal would show the codes.
+fn refuses_colours(environment: &[(OsString, OsString)]) -> bool {
+    environment
+        .iter()
+        .any(|(name, value)| (name == "NO_COLOR" && !value.is_empty()) || (name == "TERM" && value == "dumb"))
 }
 
 fn cannot_run(message: &str) -> ExitCode {
     print::failure(message, None);
     ExitCode::from(CANNOT_RUN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_refused_by_who_cannot_show_them() {
+        let refuses = |name: &str, value: &str| refuses_colours(&[(name.into(), value.into())]);
+        assert!(refuses("NO_COLOR", "1") && refuses("TERM", "dumb"));
+        assert!(!refuses("NO_COLOR", "") && !refuses("TERM", "xterm") && !refuses("COLOR", "1"));
+    }
 }

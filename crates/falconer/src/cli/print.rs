@@ -1,5 +1,4 @@
 //! The only place that writes to the terminal. No byte that a client or an app sent gets there unescaped.
-#![expect(clippy::print_stderr, reason = "this is the printer")]
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,22 +16,27 @@ use crate::events::PLAN;
 /// Tells every diagnostic, on stderr.
 pub(crate) fn diagnostics(all: &[Diagnostic]) {
     for diagnostic in all {
-        eprintln!("{diagnostic}");
+        to_stderr(&format!("{diagnostic}\n"));
     }
+}
+
+/// In one piece: `eprintln!` writes each part for itself, and where both outputs end in one place, a line of the other
+/// could come between.
+fn to_stderr(text: &str) {
+    // Where nobody can read, nobody is told.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Tells why we end, on stderr.
 pub(crate) fn failure(message: &str, hint: Option<&str>) {
-    eprintln!("error: {}", escape(message));
-    if let Some(hint) = hint {
-        eprintln!("  hint: {hint}");
-    }
+    let hint = hint.map(|hint| format!("  hint: {hint}\n")).unwrap_or_default();
+    to_stderr(&format!("error: {}\n{hint}", escape(message)));
 }
 
 /// What takes a while, on stderr, for whoever sits before a terminal.
 pub(crate) fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        eprintln!("{text}");
+        to_stderr(&format!("{text}\n"));
     }
 }
 

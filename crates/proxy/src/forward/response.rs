@@ -300,13 +300,16 @@ impl ResponseSide {
         values.any(|value| value.eq_ignore_ascii_case(b"keep-alive"))
     }
 
-    /// One that can be looked into.
+    /// One that can be looked into. SignalR says `identity` of its streams, lest a middleware compress them.
     fn is_event_stream(&self, data: &[u8]) -> bool {
         let fields = &self.head.fields;
         let of_type = |field: &Field| {
             field.known == Known::ContentType && events::is_event_stream(field.value.of(data))
         };
-        fields.iter().any(of_type) && !fields.iter().any(|field| field.known == Known::ContentEncoding)
+        let coded = |field: &Field| {
+            field.known == Known::ContentEncoding && !field.value.of(data).eq_ignore_ascii_case(b"identity")
+        };
+        fields.iter().any(of_type) && !fields.iter().any(coded)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use config::AppPlan;
+use config::{AppPlan, Handler};
 use contract::PairingToken;
 
 /// Variables that are for the server alone: its service manager's, its own, its credentials.
@@ -64,6 +64,9 @@ pub fn compose(inherited: &[(OsString, OsString)], computed: &Computed<'_>) -> V
     for entry in &computed.plan.environment {
         all.replace(&entry.name, fill_port(&entry.value, computed.port).into());
     }
+    if let Some(port) = plain_port(computed) {
+        all.replace(contract::PLAIN_PORT, port);
+    }
     for (name, value) in optional(inherited, computed) {
         if !all.has(name) {
             all.replace(name, value);
@@ -89,6 +92,14 @@ fn pairing(computed: &Computed<'_>) -> [(&'static str, OsString); 8] {
         (contract::HTTP_PLATFORM_PORT, port.as_str().into()),
         (contract::PORT, port.into()),
     ]
+}
+
+/// `PORT`, which no .NET app reads and an app's own settings may be called, for other programs alone. What is inherited
+/// is the port of the server itself, where a platform of containers gave it one.
+fn plain_port(computed: &Computed<'_>) -> Option<OsString> {
+    let plan = computed.plan;
+    let written = plan.environment.iter().any(|entry| entry.name.eq_ignore_ascii_case(contract::PLAIN_PORT));
+    (plan.handler == Handler::HttpPlatform && !written).then(|| computed.port.to_string().into())
 }
 
 fn optional(inherited: &[(OsString, OsString)], computed: &Computed<'_>) -> Vec<(&'static str, OsString)> {

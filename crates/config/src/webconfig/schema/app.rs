@@ -133,7 +133,12 @@ pub(super) const HTTP_PLATFORM: &[PartInfo] = &[
         NoEffect,
         "there is no Windows token to forward",
     ),
-    part("environmentVariables", "", Yes, "variables for the program"),
+    part(
+        "environmentVariables",
+        "",
+        Yes,
+        "variables for the program; `PORT` is its port where it does not stand here",
+    ),
     part(
         "environmentVariables/environmentVariable/@name",
         "text, required",

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use config::{Origin, Plan, PortChoice, Scheme};
+use config::{Handler, Origin, Plan, PortChoice, Scheme};
 use contract::PairingToken;
 use supervisor::process::environ::{self, Computed};
 
@@ -94,7 +94,9 @@ fn source(name: &OsString, plan: &Plan, inherited: &[(OsString, OsString)]) -> S
         contract::FORWARDEDHEADERS_ENABLED,
         contract::SHUTDOWNTIMEOUTSECONDS,
     ];
-    let ours = set_by_us.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let plain_port = name.eq_ignore_ascii_case(contract::PLAIN_PORT);
+    let ours = set_by_us.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || (plain_port && plan.app.handler == Handler::HttpPlatform);
     if !ours && inherited.iter().any(|(known, _)| known == name) { Source::Inherited } else { Source::Server }
 }
 

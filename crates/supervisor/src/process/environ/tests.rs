@@ -86,6 +86,17 @@ fn an_app_gets_what_pairs_it() {
 }
 
 #[test]
+fn programs_that_are_no_apps_of_dotnet_find_their_port_under_its_plain_name() {
+    let inherited = [("PORT", "8080")];
+    let program = |environment| AppPlan { handler: Handler::HttpPlatform, ..plan(environment) };
+    assert_eq!(values(&composed(&inherited, &program(&[]), None), "PORT"), ["23456"]);
+    let written = program(&[("port", "<%HTTP_PLATFORM_PORT%>")]);
+    assert_eq!(values(&composed(&inherited, &written, None), "PORT"), ["<23456>"]);
+    assert_eq!(values(&composed(&inherited, &plan(&[]), None), "PORT"), ["8080"]);
+    assert!(values(&composed(&[], &plan(&[]), None), "PORT").is_empty());
+}
+
+#[test]
 fn what_is_for_the_server_stays_with_the_server() {
     let names = [
         "NOTIFY_SOCKET",

@@ -184,6 +184,16 @@ impl AppPlan {
             .or_else(|| value("DOTNET_ENVIRONMENT"))
             .is_some_and(|environment| environment.eq_ignore_ascii_case("Development"))
     }
+
+    /// Whether the program is no .NET app, as far as the plan tells: it belongs to `<httpPlatform>`, or it is a program
+    /// of the system other than `dotnet`, such as `node`.
+    #[must_use]
+    pub fn runs_other_program(&self) -> bool {
+        let path = &self.program.path;
+        let of_system = path.is_absolute() && !path.starts_with(&self.folder);
+        self.handler == Handler::HttpPlatform
+            || (of_system && path.file_stem().is_none_or(|stem| !stem.eq_ignore_ascii_case("dotnet")))
+    }
 }
 
 /// Which section of web.config, or its absence, describes the app.

@@ -77,24 +77,24 @@ fn only_for_windows() -> Outcome {
 
 /// As on platforms that give a program nothing but `PORT`; the server's own one must not get there.
 fn knows_only_port() -> Outcome {
-    let folder = Folder::with_config(
-        "<configuration><system.webServer><handlers><add name=\"p\" path=\"*\" verb=\"*\" \
-         modules=\"httpPlatformHandler\" /></handlers><httpPlatform processPath=\"python3\" arguments=\"app.py\" \
-         /></system.webServer></configuration>",
-    )?;
-    folder.write(
-        "app.py",
-        "import os\nfrom http.server import HTTPServer, SimpleHTTPRequestHandler\n\
-         HTTPServer((\"127.0.0.1\", int(os.environ[\"PORT\"])), SimpleHTTPRequestHandler).serve_forever()\n",
-    )?;
-    let options = Options::new(folder.path()).variable("PORT", "1");
-    serve_folder(&folder, &options, |server, _| {
-        let response = server.get("/app.py")?;
-        ensure!(
-            response.status == 200 && response.text().contains("serve_forever"),
-            "{}",
-            response.describe()
-        );
-        Ok(())
-    })
+    for (module, element) in [("httpPlatformHandler", "httpPlatform"), ("AspNetCoreModuleV2", "aspNetCore")] {
+        let folder = Folder::with_config(&format!(
+            "<configuration><system.webServer><handlers><add name=\"p\" path=\"*\" verb=\"*\" \
+             modules=\"{module}\" /></handlers><{element} processPath=\"python3\" arguments=\"app.py\" \
+             /></system.webServer></configuration>",
+        ))?;
+        folder.write(
+            "app.py",
+            "import os\nfrom http.server import HTTPServer, SimpleHTTPRequestHandler\n\
+             HTTPServer((\"127.0.0.1\", int(os.environ[\"PORT\"])), SimpleHTTPRequestHandler).serve_forever()\n",
+        )?;
+        let options = Options::new(folder.path()).variable("PORT", "1");
+        serve_folder(&folder, &options, |server, _| {
+            let response = server.get("/app.py")?;
+            let served = response.status == 200 && response.text().contains("serve_forever");
+            ensure!(served, "{element}: {}", response.describe());
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use config::{AppPlan, Handler};
+use config::AppPlan;
 use contract::PairingToken;
 
 /// Variables that are for the server alone: its service manager's, its own, its credentials.
@@ -99,7 +99,7 @@ fn pairing(computed: &Computed<'_>) -> [(&'static str, OsString); 8] {
 fn plain_port(computed: &Computed<'_>) -> Option<OsString> {
     let plan = computed.plan;
     let written = plan.environment.iter().any(|entry| entry.name.eq_ignore_ascii_case(contract::PLAIN_PORT));
-    (plan.handler == Handler::HttpPlatform && !written).then(|| computed.port.to_string().into())
+    (plan.runs_other_program() && !written).then(|| computed.port.to_string().into())
 }
 
 fn optional(inherited: &[(OsString, OsString)], computed: &Computed<'_>) -> Vec<(&'static str, OsString)> {

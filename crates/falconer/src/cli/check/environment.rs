@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use config::{Handler, Origin, Plan, PortChoice, Scheme};
+use config::{Origin, Plan, PortChoice, Scheme};
 use contract::PairingToken;
 use supervisor::process::environ::{self, Computed};
 
@@ -96,7 +96,7 @@ fn source(name: &OsString, plan: &Plan, inherited: &[(OsString, OsString)]) -> S
     ];
     let plain_port = name.eq_ignore_ascii_case(contract::PLAIN_PORT);
     let ours = set_by_us.iter().any(|known| name.eq_ignore_ascii_case(known))
-        || (plain_port && plan.app.handler == Handler::HttpPlatform);
+        || (plain_port && plan.app.runs_other_program());
     if !ours && inherited.iter().any(|(known, _)| known == name) { Source::Inherited } else { Source::Server }
 }
 

@@ -92,7 +92,15 @@ fn programs_that_are_no_apps_of_dotnet_find_their_port_under_its_plain_name() {
     assert_eq!(values(&composed(&inherited, &program(&[]), None), "PORT"), ["23456"]);
     let written = program(&[("port", "<%HTTP_PLATFORM_PORT%>")]);
     assert_eq!(values(&composed(&inherited, &written, None), "PORT"), ["<23456>"]);
-    assert_eq!(values(&composed(&inherited, &plan(&[]), None), "PORT"), ["8080"]);
+    let node = Program { path: "/usr/bin/node".into(), arguments: vec!["./server.js".into()] };
+    assert_eq!(
+        values(&composed(&inherited, &AppPlan { program: node, ..plan(&[]) }, None), "PORT"),
+        ["23456"]
+    );
+    let apphost = Program { path: "/srv/shop/Shop".into(), arguments: Vec::new() };
+    for dotnet in [plan(&[]), AppPlan { program: apphost, ..plan(&[]) }] {
+        assert_eq!(values(&composed(&inherited, &dotnet, None), "PORT"), ["8080"]);
+    }
     assert!(values(&composed(&[], &plan(&[]), None), "PORT").is_empty());
 }
 

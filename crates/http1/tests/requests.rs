@@ -401,6 +401,27 @@ fn websocket_handshakes() {
 }
 
 #[test]
+fn what_is_offered_in_passing_may_come_with_a_body_and_a_handshake_may_not() {
+    for (lines, wanted) in [
+        ("Upgrade: h2c|HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", 200),
+        ("Upgrade: H2C", 200),
+        ("Upgrade: TLS/1.2", 200),
+        ("Upgrade: websocket", 400),
+        ("Upgrade: h2c, websocket", 400),
+        ("Upgrade: h2c|Upgrade: websocket", 400),
+        ("Upgrade: h2c|Upgrade: h2c", 400),
+        ("Upgrade: TLS/1.2, websocket", 400),
+        ("Upgrade: foo", 400),
+        ("Upgrade:", 400),
+    ] {
+        for body in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+            let sent = format!("POST / HTTP/1.1|Host: a|Connection: Upgrade|{lines}|{body}||");
+            assert_eq!(status(sent.replace('|', "\r\n").as_bytes()), wanted, "{lines} {body}");
+        }
+    }
+}
+
+#[test]
 fn expectations_wait_only_for_a_body() {
     for (lines, waits) in [
         ("Content-Length: 1|Expect: 100-CONTINUE", true),

@@ -119,6 +119,10 @@ impl Slot {
         }
     }
 
+    pub(crate) fn is_armed(&self, wait: Wait) -> bool {
+        self.deadlines[wait as usize].get() != 0
+    }
+
     pub(crate) fn expired(&self, wait: Wait) -> bool {
         let deadline = self.deadlines[wait as usize].get();
         deadline != 0 && deadline <= self.clock.now.get()

@@ -16,6 +16,7 @@ use crate::buffer::Buffer;
 use crate::clock::{Slot, Wait};
 use crate::counters::add;
 use crate::io::Stream;
+use crate::stall::{CLIENT_RATE, Stall, Waiting};
 use crate::thread::Thread;
 
 /// How long a connection that was accepted while the server drains may take to send its first byte: it may
@@ -177,16 +178,18 @@ impl Connection {
         .await
     }
 
-    /// Writes everything, as long as the client takes something of it within each `stall`.
-    pub(crate) async fn send(&self, mut bytes: &[u8], stall: Duration) -> Result<(), NoBytes> {
+    /// Writes everything, as long as the client takes something of it within each `span`.
+    pub(crate) async fn send(&self, mut bytes: &[u8], span: Duration) -> Result<(), NoBytes> {
+        let (mut stall, all) = (Stall::default(), bytes.len());
+        let waiting = Waiting { slot: &self.slot, wait: Wait::ClientWrite, stream: &self.stream };
         while !bytes.is_empty() {
-            self.slot.arm(Wait::ClientWrite, stall);
+            let written = (all - bytes.len()) as u64;
             let count = poll_fn(|context| {
                 self.slot.register(context);
                 match self.stream.poll_write(context, &[IoSlice::new(bytes)]) {
                     Poll::Ready(Ok(count @ 1..)) => Poll::Ready(Ok(count)),
                     Poll::Ready(_) => Poll::Ready(Err(NoBytes::Gone)),
-                    Poll::Pending if self.slot.expired(Wait::ClientWrite) => {
+                    Poll::Pending if stall.is_over(waiting, written, span, CLIENT_RATE) => {
                         Poll::Ready(Err(NoBytes::Deadline))
                     }
                     Poll::Pending => Poll::Pending,

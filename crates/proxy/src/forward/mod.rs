@@ -267,6 +267,7 @@ impl Pump<'_> {
             connection,
             exchange: self.exchange,
             request: self.request.progress,
+            sent: self.request.sent(),
             record: self.record,
             lease: self.lease,
             stopping: ending || self.pool.ending.get(),

@@ -45,6 +45,10 @@ const CROSSED: Duration = Duration::from_secs(1);
 const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
+/// Ticks for which an exchange keeps its place among the connections to its worker although others wait for one. What
+/// takes longer than a second waits for its client or for time to pass, not for its turn: long polls, slow uploads.
+const PLACE: u32 = 4;
+
 /// Forwards until the last byte of the answer has left.
 ///
 /// # Errors
@@ -161,6 +165,7 @@ impl Attempt<'_> {
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
+        self.connection.slot.arm_ticks(Wait::Place, PLACE);
         let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
         self.connection.slot.disarm_waits();
         let result = match result {
@@ -254,6 +259,9 @@ impl Pump<'_> {
         if connection.slot.expired(Wait::Total) {
             return Poll::Ready(Err(Broken::Overdue));
         }
+        if connection.slot.expired(Wait::Place) {
+            self.give_place_up(upstream);
+        }
         self.request.awaits_go &= !self.response.spoke();
         if self.request.progress == Progress::Sending
             && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
@@ -273,5 +281,18 @@ impl Pump<'_> {
             stopping: ending || self.pool.ending.get(),
         };
         self.response.poll(context, sides, upstream)
+    }
+
+    /// To whoever waits for one by now; who does not count needs no second look.
+    fn give_place_up(&self, upstream: &mut Upstream) {
+        let slot = &self.record.connection.slot;
+        if self.pool.is_crowded() {
+            upstream.becomes_endless();
+        }
+        if upstream.counts() {
+            slot.arm_ticks(Wait::Place, PLACE);
+        } else {
+            slot.disarm(Wait::Place);
+        }
     }
 }

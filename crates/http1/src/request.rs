@@ -163,7 +163,9 @@ fn read_line(window: Window<'_>, line_bytes: usize, head: &mut RequestHead) -> R
     if &line[start..method_end] == b"CONNECT" {
         return Err(Refusal::Connect.into());
     }
-    if has_encoded_nul(target) {
+    // Behind the question mark it is the app's, as on Kestrel.
+    let path = || target.split(|&byte| byte == b'?').next().unwrap_or(target);
+    if has_encoded_nul(target) && has_encoded_nul(path()) {
         return Err(Refusal::TargetNul.into());
     }
     head.method_name = Span::between(start, method_end);

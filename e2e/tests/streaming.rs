@@ -13,6 +13,8 @@ use e2e::{ensure, now, process, wait_for};
 
 #[path = "streaming/crowd.rs"]
 mod crowd;
+#[path = "streaming/early.rs"]
+mod early;
 #[path = "streaming/ends.rs"]
 mod ends;
 
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
         })
         .needing("RequestAborted fires in a .NET app within a second", &[Need::Dotnet], aborted)
         .needing("server-sent events of a .NET app arrive one by one", &[Need::Dotnet], dotnet_events);
-    crowd::add(ends::add(suite)).run()
+    early::add(crowd::add(ends::add(suite))).run()
 }
 
 fn roomy() -> Puppet {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::buffer::Buffer;
-use crate::clock::{Slot, Wait};
+use crate::clock::{self, Slot, Wait};
 use crate::counters::add;
 use crate::io::Stream;
 use crate::stall::{CLIENT_RATE, Stall, Waiting};
@@ -22,6 +22,9 @@ use crate::thread::Thread;
 /// How long a connection that was accepted while the server drains may take to send its first byte: it may
 /// have been queued in the kernel with its request.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a client may go on with a body that was answered early (nginx: lingering_time).
+const DRAIN_MOST: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -203,8 +206,12 @@ impl Connection {
     }
 
     /// Ends a connection whose client may still be sending: says that nothing more comes, then reads and drops
-    /// a bounded rest, since closing at once would reset the connection and could take our answer with it.
-    pub(crate) async fn linger(&self, limits: &Limits) {
+    /// a bounded rest, since closing at once would reset the connection and could take our answer with it. Many clients
+    /// send a body to its end before they look for an answer, so one that was answered early is `drained` for as long
+    /// as it comes.
+    pub(crate) async fn linger(&self, limits: &Limits, drained: bool) {
+        let began = clock::precise();
+        let most = if drained { limits.body_bytes.max(limits.linger_bytes) } else { limits.linger_bytes };
         self.slot.arm(Wait::ClientRead, limits.linger);
         let shutdown = poll_fn(|context| {
             self.slot.register(context);
@@ -218,7 +225,10 @@ impl Connection {
         })
         .await;
         let mut dropped = 0;
-        while shutdown.is_ok() && dropped <= limits.linger_bytes {
+        while shutdown.is_ok() && dropped <= most {
+            if drained && self.thread.is_running() && clock::precise().duration_since(began) < DRAIN_MOST {
+                self.slot.arm(Wait::ClientRead, limits.linger);
+            }
             let had = self.input.borrow().len();
             self.input.borrow_mut().consume(had);
             match self.fill().await {

@@ -24,7 +24,7 @@ use crate::counters::add;
 use crate::exchange::Exchange;
 use crate::forward::failure::{Broken, Failure};
 use crate::forward::pool::{NoConnection, Pool, Upstream};
-use crate::forward::request::{Progress, RequestSide};
+use crate::forward::request::{BULK, Progress, RequestSide};
 use crate::forward::response::{Outcome, ResponseSide, Sides};
 use crate::pipeline::Next;
 use crate::record::{End, Record};
@@ -219,12 +219,18 @@ impl Attempt<'_> {
 
     fn done(&self, pump: &Pump<'_>, upstream: Upstream) -> Next {
         self.record.ended(End::Done);
-        // Bytes behind the answer would be taken for the next one (response-queue poisoning).
-        if pump.response.reusable && pump.request.progress == Progress::Sent && upstream.buffer.is_empty() {
+        // Bytes behind the answer would be taken for the next one (response-queue poisoning), and so would what an app that
+        // answered early has not read.
+        let read =
+            || pump.request.sent() <= BULK as u64 || matches!(upstream.stream.out_queue(), None | Some(0));
+        let whole = pump.request.progress == Progress::Sent && upstream.buffer.is_empty();
+        if pump.response.reusable && whole && read() {
             self.pool.give_back(upstream, &self.connection.thread);
         }
         if pump.response.keep_alive && pump.request.progress == Progress::Sent {
             Next::KeepAlive
+        } else if pump.request.progress != Progress::Sent && self.connection.thread.is_running() {
+            Next::Drain
         } else {
             Next::Linger
         }

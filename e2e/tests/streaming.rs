@@ -59,7 +59,7 @@ fn roomy() -> Puppet {
 }
 
 fn timed() -> Puppet {
-    Puppet::new().attribute("requestTimeout", "00:00:03")
+    Puppet::new().attribute("requestTimeout", "00:00:05")
 }
 
 fn with_script(path: &str, orders: &str) -> String {
@@ -233,7 +233,7 @@ fn slow_app(server: &mut Server, _: &Record) -> Outcome {
     let length = 12_000_000;
     let mut client = server.client()?.patience(seconds(60));
     client.send(format!(
-        "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nX-Puppet: early;sip:32:300;{}\r\n\r\n",
+        "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nX-Puppet: early;sip:22:500;{}\r\n\r\n",
         raw(HELLO)
     ))?;
     client.send(vec![b'x'; length])?;

@@ -13,6 +13,8 @@ use e2e::{ensure, now, process, wait_for};
 
 #[path = "streaming/crowd.rs"]
 mod crowd;
+#[path = "streaming/early.rs"]
+mod early;
 #[path = "streaming/ends.rs"]
 mod ends;
 
@@ -43,16 +45,21 @@ fn main() -> ExitCode {
         .served("an upload by length keeps memory small", roomy(), &[], |server, record| {
             upload(server, record, false)
         })
+        .served("an app that reads slowly is not late", timed(), &[], slow_app)
         .served("an upload in chunks keeps memory small", roomy(), &[], |server, record| {
             upload(server, record, true)
         })
         .needing("RequestAborted fires in a .NET app within a second", &[Need::Dotnet], aborted)
         .needing("server-sent events of a .NET app arrive one by one", &[Need::Dotnet], dotnet_events);
-    crowd::add(ends::add(suite)).run()
+    early::add(crowd::add(ends::add(suite))).run()
 }
 
 fn roomy() -> Puppet {
     Puppet::new().body_limit(4_294_967_295)
+}
+
+fn timed() -> Puppet {
+    Puppet::new().attribute("requestTimeout", "00:00:05")
 }
 
 fn with_script(path: &str, orders: &str) -> String {
@@ -216,6 +223,22 @@ fn backpressure_up(server: &mut Server, record: &Record) -> Outcome {
     let length =
         record.requests().iter().find_map(|one| one.body.as_ref().map(|body| body.length).filter(|l| *l > 0));
     ensure!(length == Some(29_000_000), "the app got {length:?} bytes");
+    Ok(())
+}
+
+/// Megabytes wait in the sockets' buffers, and no write of the server goes on until a third of them is read: longer than
+/// requestTimeout, in which the app reads all the time.
+fn slow_app(server: &mut Server, _: &Record) -> Outcome {
+    server.get("/first")?;
+    let length = 12_000_000;
+    let mut client = server.client()?.patience(seconds(60));
+    client.send(format!(
+        "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nX-Puppet: early;sip:22:500;{}\r\n\r\n",
+        raw(HELLO)
+    ))?;
+    client.send(vec![b'x'; length])?;
+    let response = client.response()?;
+    ensure!(response.status == 200 && response.text() == "hello", "{}", response.describe());
     Ok(())
 }
 

@@ -313,7 +313,7 @@ limits! {
     connections: usize = 8192, "connections", "maxConnections";
     /// Requests that may wait for one app's start (503 beyond).
     start_queue: usize = 1000, "requests", "queueLength";
-    /// Connections to one worker; WebSockets and event streams no longer count once they are open.
+    /// Connections to one worker; open WebSockets and event streams no longer count, nor slow clients while others wait.
     upstream_connections: usize = 256, "connections", "";
     /// Opening one connection to a worker.
     upstream_connect: Duration = Duration::from_secs(5), "seconds", "";

@@ -152,7 +152,7 @@ pub enum Refusal {
     NoTarget,
     /// The target has a byte outside 0x21 to 0x7E, or a `#`.
     TargetByte,
-    /// The target has `%00` in it.
+    /// The path has `%00` in it.
     TargetNul,
     /// A target that is none of the forms of RFC 9112 §3.2 which the method may have.
     TargetForm,
@@ -211,7 +211,7 @@ impl Refusal {
             Self::MethodMalformed => "the request does not start with a method",
             Self::NoTarget => "the request line has no target, or two blanks in a row",
             Self::TargetByte => "the target has a character that must be escaped",
-            Self::TargetNul => "the target has %00 in it",
+            Self::TargetNul => "the path has %00 in it",
             Self::TargetForm => "the target is neither a path nor an http or https address",
             Self::TargetAuthority => "the target's host or port is malformed",
             Self::PathAboveRoot => "the path climbs above the root",

@@ -163,7 +163,9 @@ fn read_line(window: Window<'_>, line_bytes: usize, head: &mut RequestHead) -> R
     if &line[start..method_end] == b"CONNECT" {
         return Err(Refusal::Connect.into());
     }
-    if has_encoded_nul(target) {
+    // Behind the question mark it is the app's, as on Kestrel.
+    let path = || target.split(|&byte| byte == b'?').next().unwrap_or(target);
+    if has_encoded_nul(target) && has_encoded_nul(path()) {
         return Err(Refusal::TargetNul.into());
     }
     head.method_name = Span::between(start, method_end);
@@ -239,7 +241,8 @@ fn decide_upgrade(
     }
     let has_body = !matches!(head.body, Body::None | Body::Length(0));
     if has_body {
-        return Err(Refusal::UpgradeWithBody);
+        let in_passing = notes.upgrade.count == 1 && is_offered_in_passing(notes.upgrade.value.of(buffer));
+        return if in_passing { Ok(()) } else { Err(Refusal::UpgradeWithBody) };
     }
     head.upgrade_websocket = options.upgrade
         && notes.upgrade.count == 1
@@ -247,6 +250,14 @@ fn decide_upgrade(
         && head.method == Method::Get
         && head.version == Version::Http11;
     Ok(())
+}
+
+/// What some clients offer with whatever they send, and are content to see ignored (RFC 9110 §7.8): Java's own client
+/// `h2c`, also with POST; Apache's `TLS/1.2`.
+fn is_offered_in_passing(protocol: &[u8]) -> bool {
+    let version = protocol.split_at_checked(4).filter(|(name, _)| name.eq_ignore_ascii_case(b"TLS/"));
+    let is_version = |text: &[u8]| text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+    protocol.eq_ignore_ascii_case(b"h2c") || version.is_some_and(|(_, text)| is_version(text))
 }
 
 /// RFC 9110 §10.1.1: HTTP/1.0 cannot expect anything, and an expectation without a body is met already.

@@ -57,7 +57,8 @@ const REQUEST_LINES: &[(u16, &[u8])] = &[
     (400, b"GET /a#b HTTP/1.1"),
     (400, b"GET /# HTTP/1.1"),
     (400, b"GET /%00 HTTP/1.1"),
-    (400, b"GET /?a=%00 HTTP/1.1"),
+    (400, b"GET http://a/%00?b HTTP/1.1"),
+    (200, b"GET /?a=%00 HTTP/1.1"),
     (400, b"GET /\xC3\xA9 HTTP/1.1"),
     (400, b"GET /\x7F HTTP/1.1"),
     (400, b"GET /\0 HTTP/1.1"),
@@ -397,6 +398,27 @@ fn websocket_handshakes() {
     ] {
         let sent = format!("{line}\r\nHost: a\r\n{}\r\n\r\n", lines.replace('|', "\r\n"));
         assert_eq!(complete(&sent).upgrade_websocket, upgrades, "{sent:?}");
+    }
+}
+
+#[test]
+fn what_is_offered_in_passing_may_come_with_a_body_and_a_handshake_may_not() {
+    for (lines, wanted) in [
+        ("Upgrade: h2c|HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", 200),
+        ("Upgrade: H2C", 200),
+        ("Upgrade: TLS/1.2", 200),
+        ("Upgrade: websocket", 400),
+        ("Upgrade: h2c, websocket", 400),
+        ("Upgrade: h2c|Upgrade: websocket", 400),
+        ("Upgrade: h2c|Upgrade: h2c", 400),
+        ("Upgrade: TLS/1.2, websocket", 400),
+        ("Upgrade: foo", 400),
+        ("Upgrade:", 400),
+    ] {
+        for body in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+            let sent = format!("POST / HTTP/1.1|Host: a|Connection: Upgrade|{lines}|{body}||");
+            assert_eq!(status(sent.replace('|', "\r\n").as_bytes()), wanted, "{lines} {body}");
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Wait {
     Upstream = 2,
     /// The end of the whole exchange.
     Total = 3,
+    /// How long the exchange keeps its place among the connections to its worker while others wait for one.
+    Place = 4,
 }
 
 /// One thread's time in ticks since its start, and everybody who waits.
@@ -39,7 +41,7 @@ pub(crate) struct Clock {
 pub(crate) struct Slot {
     clock: Rc<Clock>,
     /// The tick when it is over; 0 for none.
-    deadlines: [Cell<u32>; 4],
+    deadlines: [Cell<u32>; 5],
     waker: RefCell<Option<Waker>>,
 }
 
@@ -101,6 +103,11 @@ impl Slot {
         self.deadlines[wait as usize].set(self.clock.after(span));
     }
 
+    /// [`Slot::arm`] for so many whole ticks: each request does it.
+    pub(crate) fn arm_ticks(&self, wait: Wait, ticks: u32) {
+        self.deadlines[wait as usize].set(self.clock.now.get() + ticks + 1);
+    }
+
     /// Arms it unless it is running already.
     pub(crate) fn arm_once(&self, wait: Wait, span: Duration) {
         if self.deadlines[wait as usize].get() == 0 {
@@ -114,9 +121,13 @@ impl Slot {
 
     /// Nothing is waited for; only the exchange itself still has its end.
     pub(crate) fn disarm_waits(&self) {
-        for wait in [Wait::ClientRead, Wait::ClientWrite, Wait::Upstream] {
+        for wait in [Wait::ClientRead, Wait::ClientWrite, Wait::Upstream, Wait::Place] {
             self.disarm(wait);
         }
+    }
+
+    pub(crate) fn is_armed(&self, wait: Wait) -> bool {
+        self.deadlines[wait as usize].get() != 0
     }
 
     pub(crate) fn expired(&self, wait: Wait) -> bool {

@@ -13,14 +13,18 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::buffer::Buffer;
-use crate::clock::{Slot, Wait};
+use crate::clock::{self, Slot, Wait};
 use crate::counters::add;
 use crate::io::Stream;
+use crate::stall::{CLIENT_RATE, Stall, Waiting};
 use crate::thread::Thread;
 
 /// How long a connection that was accepted while the server drains may take to send its first byte: it may
 /// have been queued in the kernel with its request.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a client may go on with a body that was answered early (nginx: lingering_time).
+const DRAIN_MOST: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -177,16 +181,18 @@ impl Connection {
         .await
     }
 
-    /// Writes everything, as long as the client takes something of it within each `stall`.
-    pub(crate) async fn send(&self, mut bytes: &[u8], stall: Duration) -> Result<(), NoBytes> {
+    /// Writes everything, as long as the client takes something of it within each `span`.
+    pub(crate) async fn send(&self, mut bytes: &[u8], span: Duration) -> Result<(), NoBytes> {
+        let (mut stall, all) = (Stall::default(), bytes.len());
+        let waiting = Waiting { slot: &self.slot, wait: Wait::ClientWrite, stream: &self.stream };
         while !bytes.is_empty() {
-            self.slot.arm(Wait::ClientWrite, stall);
+            let written = (all - bytes.len()) as u64;
             let count = poll_fn(|context| {
                 self.slot.register(context);
                 match self.stream.poll_write(context, &[IoSlice::new(bytes)]) {
                     Poll::Ready(Ok(count @ 1..)) => Poll::Ready(Ok(count)),
                     Poll::Ready(_) => Poll::Ready(Err(NoBytes::Gone)),
-                    Poll::Pending if self.slot.expired(Wait::ClientWrite) => {
+                    Poll::Pending if stall.is_over(waiting, written, span, CLIENT_RATE) => {
                         Poll::Ready(Err(NoBytes::Deadline))
                     }
                     Poll::Pending => Poll::Pending,
@@ -200,8 +206,12 @@ impl Connection {
     }
 
     /// Ends a connection whose client may still be sending: says that nothing more comes, then reads and drops
-    /// a bounded rest, since closing at once would reset the connection and could take our answer with it.
-    pub(crate) async fn linger(&self, limits: &Limits) {
+    /// a bounded rest, since closing at once would reset the connection and could take our answer with it. Many clients
+    /// send a body to its end before they look for an answer, so one that was answered early is `drained` for as long
+    /// as it comes.
+    pub(crate) async fn linger(&self, limits: &Limits, drained: bool) {
+        let began = clock::precise();
+        let most = if drained { limits.body_bytes.max(limits.linger_bytes) } else { limits.linger_bytes };
         self.slot.arm(Wait::ClientRead, limits.linger);
         let shutdown = poll_fn(|context| {
             self.slot.register(context);
@@ -215,7 +225,10 @@ impl Connection {
         })
         .await;
         let mut dropped = 0;
-        while shutdown.is_ok() && dropped <= limits.linger_bytes {
+        while shutdown.is_ok() && dropped <= most {
+            if drained && self.thread.is_running() && clock::precise().duration_since(began) < DRAIN_MOST {
+                self.slot.arm(Wait::ClientRead, limits.linger);
+            }
             let had = self.input.borrow().len();
             self.input.borrow_mut().consume(had);
             match self.fill().await {

@@ -165,6 +165,11 @@ impl Stream {
         self.0.borrow().socket().is_none_or(|socket| matches!(socket.take_error(), Ok(Some(_)) | Err(_)))
     }
 
+    /// Bytes that were written and that the peer's system has not taken yet; none where the kernel does not say.
+    pub(crate) fn out_queue(&self) -> Option<u64> {
+        self.0.borrow().socket().and_then(crate::raw::out_queue)
+    }
+
     /// Whether an unused connection is still good: neither ended nor has it sent anything unasked.
     /// Costs no system call while nothing has happened.
     pub(crate) fn is_quiet(&self) -> bool {

@@ -19,10 +19,12 @@ mod json;
 mod listen;
 mod pages;
 mod pipeline;
+mod raw;
 mod record;
 mod route;
 mod runtime;
 mod session;
+mod stall;
 mod thread;
 mod tls;
 

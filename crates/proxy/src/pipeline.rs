@@ -20,6 +20,8 @@ pub(crate) enum Next {
     KeepAlive,
     /// It ends; the client may still be sending.
     Linger,
+    /// It ends, and the client is in the middle of a body that was answered early.
+    Drain,
     /// It ends at once.
     Close,
 }
@@ -96,7 +98,12 @@ pub(crate) async fn say(record: &Record<'_>, answer: &Answer, to: To) -> Next {
         }
         (Ok(()), close) => {
             record.ended(answer.end);
-            if close { Next::Linger } else { Next::KeepAlive }
+            match close {
+                false => Next::KeepAlive,
+                // What the framing of cannot be trusted, or is too much, is not read to its end.
+                true if answer.closes || !connection.thread.is_running() => Next::Linger,
+                true => Next::Drain,
+            }
         }
     }
 }

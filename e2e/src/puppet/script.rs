@@ -1,6 +1,6 @@
 //! Responses by order: the header `X-Puppet` holds steps, separated by `;`.
 //!
-//! * `early` (first): the body is not read before the answer; `read` reads it then;
+//! * `early` (first): the body is not read before the answer; `read` reads it then, `sip:N:MS` with N pauses;
 //! * `raw:HEX` sends these bytes, `repeat:N:HEX` so often, `trickle:MS:HEX` one by one, `fill:N` so many `x`;
 //! * `sse:N:MS` so many chunks that are events; `echo` what comes after the head, raw;
 //! * `deaf`: from now on the process takes no connection, and its queue of them has room for one;
@@ -30,6 +30,7 @@ pub(super) fn perform(wire: &mut Wire, head: &Head, orders: &str) -> io::Result<
             "fill" => fill(wire, number(1))?,
             "sse" => events(wire, number(1), number(2))?,
             "read" => drop(wire.body(head, |_| ())?),
+            "sip" => sip(wire, head, number(1), number(2))?,
             "echo" => echo_raw(wire)?,
             "deaf" => start::deafen(),
             "sleep" => pause(number(1)),
@@ -94,6 +95,18 @@ fn events(wire: &mut Wire, count: u64, milliseconds: u64) -> io::Result<()> {
         pause(milliseconds);
     }
     Ok(())
+}
+
+/// Reads the body, and pauses after each of its first pieces of at most 64 KiB.
+fn sip(wire: &mut Wire, head: &Head, count: u64, milliseconds: u64) -> io::Result<()> {
+    let mut left = count;
+    let pace = |_: &[u8]| {
+        if left > 0 {
+            left -= 1;
+            pause(milliseconds);
+        }
+    };
+    wire.body(head, pace).map(drop)
 }
 
 /// What comes from now on goes back as it is: what a tunnel carries.

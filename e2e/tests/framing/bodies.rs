@@ -123,6 +123,12 @@ fn upgrades() -> Vec<Row> {
             ),
             Expect::Served(&["/x"]),
         ),
+        row(
+            "A13 h2c with a body, as Java's client sends it",
+            "POST /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+             HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nContent-Length: 5\r\n\r\nhello",
+            Expect::Served(&["/x"]),
+        ),
     ]
 }
 

@@ -8,12 +8,10 @@ const CROWD: usize = 300;
 const MOST: usize = 256;
 
 pub(super) fn add(suite: Suite) -> Suite {
-    suite.served("many event streams keep no request waiting", Puppet::new(), &[], many_streams).served(
-        "unused connections of one thread keep no other thread waiting",
-        Puppet::new(),
-        &[],
-        unused,
-    )
+    suite
+        .served("many event streams keep no request waiting", Puppet::new(), &[], many_streams)
+        .served("many slow uploads keep no request waiting", Puppet::new(), &[], many_uploads)
+        .served("unused connections of one thread keep no other thread waiting", Puppet::new(), &[], unused)
 }
 
 fn many_streams(server: &mut Server, _: &Record) -> Outcome {
@@ -32,6 +30,29 @@ fn many_streams(server: &mut Server, _: &Record) -> Outcome {
         server.client()?.patience(seconds(3)).get("/next")?.status == 200,
         "no answer beside the streams"
     );
+    Ok(())
+}
+
+/// A client needs next to nothing to keep an upload open for ever.
+fn many_uploads(server: &mut Server, record: &Record) -> Outcome {
+    server.get("/first")?;
+    let mut uploads = Vec::new();
+    for _ in 0..CROWD {
+        let mut client = server.client()?;
+        client.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nslow")?;
+        uploads.push(client);
+    }
+    record.wait_count("head", 1 + MOST, seconds(20))?;
+    let next = server.client()?.patience(seconds(10)).get("/next").context("kept waiting")?;
+    ensure!(next.status == 200, "{}", next.describe());
+    // Those that gave their places up are none the worse for it.
+    for client in &mut uploads {
+        client.send([b'x'; 96])?;
+    }
+    for client in &mut uploads {
+        let response = client.response()?;
+        ensure!(response.status == 200, "{}", response.describe());
+    }
     Ok(())
 }
 

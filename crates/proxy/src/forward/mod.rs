@@ -24,7 +24,7 @@ use crate::counters::add;
 use crate::exchange::Exchange;
 use crate::forward::failure::{Broken, Failure};
 use crate::forward::pool::{NoConnection, Pool, Upstream};
-use crate::forward::request::{Progress, RequestSide};
+use crate::forward::request::{BULK, Progress, RequestSide};
 use crate::forward::response::{Outcome, ResponseSide, Sides};
 use crate::pipeline::Next;
 use crate::record::{End, Record};
@@ -44,6 +44,10 @@ const SWALLOWED: Duration = Duration::from_millis(5);
 const CROSSED: Duration = Duration::from_secs(1);
 const DYING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Ticks for which an exchange keeps its place among the connections to its worker, although it waits for its client
+/// and others wait for a place: a few hundred slow uploads cost a client nothing.
+const PLACE: u32 = 4;
 
 /// Forwards until the last byte of the answer has left.
 ///
@@ -169,6 +173,7 @@ impl Attempt<'_> {
             response: ResponseSide::new(thread.buffers.output()),
         };
         let sent_at = clock::precise();
+        self.connection.slot.arm_ticks(Wait::Place, PLACE);
         let result = poll_fn(|context| pump.poll(context, &mut upstream)).await;
         self.connection.slot.disarm_waits();
         let result = match result {
@@ -222,12 +227,18 @@ impl Attempt<'_> {
 
     fn done(&self, pump: &Pump<'_>, upstream: Upstream) -> Next {
         self.record.ended(End::Done);
-        // Bytes behind the answer would be taken for the next one (response-queue poisoning).
-        if pump.response.reusable && pump.request.progress == Progress::Sent && upstream.buffer.is_empty() {
+        // Bytes behind the answer would be taken for the next one (response-queue poisoning), and so would what an app that
+        // answered early has not read.
+        let read =
+            || pump.request.sent() <= BULK as u64 || matches!(upstream.stream.out_queue(), None | Some(0));
+        let whole = pump.request.progress == Progress::Sent && upstream.buffer.is_empty();
+        if pump.response.reusable && whole && read() {
             self.pool.give_back(upstream, &self.connection.thread);
         }
         if pump.response.keep_alive && pump.request.progress == Progress::Sent {
             Next::KeepAlive
+        } else if pump.request.progress != Progress::Sent && self.connection.thread.is_running() {
+            Next::Drain
         } else {
             Next::Linger
         }
@@ -262,6 +273,9 @@ impl Pump<'_> {
         if connection.slot.expired(Wait::Total) {
             return Poll::Ready(Err(Broken::Overdue));
         }
+        if connection.slot.expired(Wait::Place) {
+            self.give_place_up(upstream);
+        }
         self.request.awaits_go &= !self.response.spoke();
         if self.request.progress == Progress::Sending
             && let Poll::Ready(Err(broken)) = self.request.poll(context, self.record, &upstream.stream)
@@ -275,10 +289,26 @@ impl Pump<'_> {
             connection,
             exchange: self.exchange,
             request: self.request.progress,
+            sent: self.request.sent(),
             record: self.record,
             lease: self.lease,
             stopping: ending || self.pool.ending.get(),
         };
         self.response.poll(context, sides, upstream)
+    }
+
+    /// To whoever waits for one by now, where it is the client that all depends on: what the app is at work on counts.
+    fn give_place_up(&self, upstream: &mut Upstream) {
+        let slot = &self.record.connection.slot;
+        let slow_client = slot.is_armed(Wait::ClientRead) || slot.is_armed(Wait::ClientWrite);
+        if slow_client && self.pool.is_crowded() {
+            upstream.becomes_endless();
+        }
+        // Who does not count needs no second look.
+        if upstream.counts() {
+            slot.arm_ticks(Wait::Place, PLACE);
+        } else {
+            slot.disarm(Wait::Place);
+        }
     }
 }

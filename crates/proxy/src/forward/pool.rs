@@ -117,10 +117,15 @@ impl Upstream {
         }
     }
 
-    /// Tunnels and event streams have no end of their own, and are bounded by the client connections: they no longer
-    /// count as connections for requests, which would wait for ever behind them.
+    /// Tunnels and event streams have no end of their own, and what waits for its client lasts as long as that likes. They
+    /// are bounded by the client connections, and no longer count as connections for requests, which would wait behind them.
     pub(crate) fn becomes_endless(&mut self) {
         self.permit = None;
+    }
+
+    /// Whether it counts as one for requests.
+    pub(crate) fn counts(&self) -> bool {
+        self.permit.is_some()
     }
 }
 
@@ -171,7 +176,7 @@ impl Pools {
             pool.idle.borrow_mut().retain(|idle| idle.since >= oldest && idle.upstream.stream.is_quiet());
             let published = is_published(&thread.app.face(), pool.worker.id);
             // An unused connection holds a permit, and another thread may wait for it.
-            if !published || pool.cap.waiting.load(Ordering::Relaxed) > 0 {
+            if !published || pool.is_crowded() {
                 pool.idle.borrow_mut().clear();
             }
             // Nothing of them has been sent, and the one that took over is idle.
@@ -227,6 +232,11 @@ impl Caps {
 impl Pool {
     pub(crate) fn head_end(&self) -> &[u8] {
         &self.head_end
+    }
+
+    /// Whether a request waits for a connection, on any thread.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.cap.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// A connection that is free and still good, or a new one whose listener was proved to be the worker's.
@@ -314,7 +324,7 @@ impl Pool {
 
     /// Takes back a connection over which request and response went whole and nothing else.
     pub(crate) fn give_back(&self, mut upstream: Upstream, thread: &Thread) {
-        if upstream.permit.is_none() {
+        if !upstream.counts() {
             return;
         }
         upstream.release_if_empty(&thread.buffers);
@@ -329,7 +339,7 @@ impl Pool {
             }
         }
         // Another thread waits for a permit: closing this connection gives it one.
-        if self.cap.waiting.load(Ordering::Relaxed) == 0 && self.idle.borrow().len() < IDLE_MOST {
+        if !self.is_crowded() && self.idle.borrow().len() < IDLE_MOST {
             self.idle.borrow_mut().push(Idle { upstream, since: thread.clock.now() });
         }
     }

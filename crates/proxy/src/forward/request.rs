@@ -8,6 +8,7 @@ use crate::forward::body::{Loaded, Outbox, Source};
 use crate::forward::failure::Broken;
 use crate::io::Stream;
 use crate::record::Record;
+use crate::stall::{Stall, Waiting};
 
 /// A body with more than this to come is read into large buffers.
 pub(crate) const BULK: usize = 16 * 1024;
@@ -25,6 +26,7 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct RequestSide {
     outbox: Outbox,
+    stall: Stall,
     source: Source,
     chunked: bool,
     limit: u64,
@@ -39,6 +41,7 @@ impl RequestSide {
     pub(crate) fn new(exchange: &Exchange, head: Vec<u8>, limit: u64) -> Self {
         Self {
             outbox: Outbox::new(head),
+            stall: Stall::default(),
             source: Source::new(exchange.body),
             chunked: exchange.body == http1::Body::Chunked,
             limit,
@@ -55,6 +58,11 @@ impl RequestSide {
     /// Body bytes that came from the client.
     pub(crate) fn received(&self) -> u64 {
         self.outbox.loaded
+    }
+
+    /// Bytes that were written to the worker.
+    pub(crate) fn sent(&self) -> u64 {
+        self.outbox.written
     }
 
     /// Sends on; ready when nothing is left to do.
@@ -110,9 +118,13 @@ impl RequestSide {
                 slot.disarm(Wait::Upstream);
                 Poll::Ready(Ok(result.is_ok()))
             }
-            Poll::Pending if slot.expired(Wait::Upstream) => Poll::Ready(Err(Broken::UpstreamTimeout)),
             Poll::Pending => {
-                slot.arm_once(Wait::Upstream, record.site.limits.request_timeout);
+                let waiting = Waiting { slot, wait: Wait::Upstream, stream: worker };
+                let span = record.site.limits.request_timeout;
+                // An app may be as slow as it likes, as long as it goes on.
+                if self.stall.is_over(waiting, self.outbox.written, span, 0) {
+                    return Poll::Ready(Err(Broken::UpstreamTimeout));
+                }
                 Poll::Pending
             }
         }

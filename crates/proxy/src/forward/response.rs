@@ -15,6 +15,7 @@ use crate::forward::failure::Broken;
 use crate::forward::pool::Upstream;
 use crate::forward::request::{BULK, Progress};
 use crate::record::Record;
+use crate::stall::{CLIENT_RATE, Stall, Waiting};
 
 /// What the response side came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,9 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct ResponseSide {
     outbox: Outbox,
+    stall: Stall,
+    /// Of the request in the kernel.
+    unread: Stall,
     phase: Phase,
     head: ResponseHead,
     informational: usize,
@@ -59,6 +63,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) exchange: &'a Exchange,
     pub(crate) request: Progress,
+    /// Bytes of it that were written.
+    pub(crate) sent: u64,
     pub(crate) record: &'a Record<'a>,
     pub(crate) lease: &'a Lease,
     /// The worker goes: event streams end.
@@ -69,6 +75,8 @@ impl ResponseSide {
     pub(crate) fn new(own: Vec<u8>) -> Self {
         Self {
             outbox: Outbox::new(own),
+            stall: Stall::default(),
+            unread: Stall::default(),
             phase: Phase::Head,
             head: ResponseHead::default(),
             informational: 0,
@@ -161,9 +169,12 @@ impl ResponseSide {
                 slot.disarm(Wait::ClientWrite);
                 Poll::Ready(result.map_err(|_| Broken::ClientGone))
             }
-            Poll::Pending if slot.expired(Wait::ClientWrite) => Poll::Ready(Err(Broken::ClientStalled)),
             Poll::Pending => {
-                slot.arm_once(Wait::ClientWrite, record.site.limits.client_stall);
+                let waiting = Waiting { slot, wait: Wait::ClientWrite, stream: &connection.stream };
+                let span = record.site.limits.client_stall;
+                if self.stall.is_over(waiting, self.outbox.written, span, CLIENT_RATE) {
+                    return Poll::Ready(Err(Broken::ClientStalled));
+                }
                 Poll::Pending
             }
         }
@@ -186,18 +197,30 @@ impl ResponseSide {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(end) => Poll::Ready(self.at_end(end.is_ok(), sides, upstream)),
-            // While the request is still on its way, its own side watches the time.
-            Poll::Pending if sides.request != Progress::Sending && slot.expired(Wait::Upstream) => {
+            Poll::Pending if self.worker_is_late(sides, upstream) => {
                 Poll::Ready(Err(Broken::UpstreamTimeout))
             }
             Poll::Pending => {
-                if sides.request != Progress::Sending {
-                    slot.arm_once(Wait::Upstream, sides.record.site.limits.request_timeout);
-                }
                 upstream.release_if_empty(buffers);
                 Poll::Pending
             }
         }
+    }
+
+    /// Whether the worker has said nothing for too long, nor read what it was sent.
+    fn worker_is_late(&mut self, sides: Sides<'_>, upstream: &Upstream) -> bool {
+        let (slot, wait) = (&sides.connection.slot, Wait::Upstream);
+        let span = sides.record.site.limits.request_timeout;
+        // While the request is still on its way, its own side watches the time.
+        if sides.request == Progress::Sending {
+            return false;
+        }
+        // Megabytes of a long body may be with the kernel still, and its reader has no other way to show that it lives.
+        if sides.sent > BULK as u64 {
+            return self.unread.is_over(Waiting { slot, wait, stream: &upstream.stream }, 0, span, 0);
+        }
+        slot.arm_once(wait, span);
+        slot.expired(wait)
     }
 
     /// The worker's connection ended, in order or by a reset.

@@ -92,8 +92,8 @@ pub(crate) async fn exchange(connection: Rc<Connection>) -> Next {
         }
     };
     connection.thread.give_back_head(head);
-    if next == Next::Linger {
-        connection.linger(&site.limits).await;
+    if matches!(next, Next::Linger | Next::Drain) {
+        connection.linger(&site.limits, next == Next::Drain).await;
     }
     next
 }

@@ -4,9 +4,10 @@
 //! * `raw:HEX` sends these bytes, `repeat:N:HEX` so often, `trickle:MS:HEX` one by one, `fill:N` so many `x`;
 //! * `sse:N:MS` so many chunks that are events; `echo` what comes after the head, raw;
 //! * `deaf`: from now on the process takes no connection, and its queue of them has room for one;
-//! * `sleep:MS`, `hang` until the peer is gone, `close`, `reset`, `exit:CODE`, `abort`.
+//! * `sleep:MS`, `await:FILE` until that file is there, `hang` until the peer is gone, `close`, `reset`, `exit:CODE`, `abort`.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use crate::clock::pause;
 
@@ -34,6 +35,7 @@ pub(super) fn perform(wire: &mut Wire, head: &Head, orders: &str) -> io::Result<
             "echo" => echo_raw(wire)?,
             "deaf" => start::deafen(),
             "sleep" => pause(number(1)),
+            "await" => wait_for_file(Path::new(words.get(1).unwrap_or(&""))),
             "hang" => {
                 wire.hang();
                 return Ok(Then::Close);
@@ -54,6 +56,12 @@ pub(super) fn perform(wire: &mut Wire, head: &Head, orders: &str) -> io::Result<
 #[expect(clippy::exit, reason = "an app that ends in the middle of a request is what the test asks for")]
 fn exit(code: u64) -> ! {
     std::process::exit(i32::try_from(code).unwrap_or(1))
+}
+
+fn wait_for_file(file: &Path) {
+    while !file.exists() {
+        pause(10);
+    }
 }
 
 fn repeat(wire: &mut Wire, count: u64, bytes: &[u8]) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! How many requests get in at once, how many wait, and for how long: what IIS keeps at the site and the pool.
 
+use std::path::PathBuf;
+
 use super::*;
 
 pub(super) fn add_to(suite: Suite) -> Suite {
@@ -27,38 +29,61 @@ const SLOW_HEAD: &[&str] = &["--header-wait-timeout=1"];
 /// What one process gets by default.
 const MOST: usize = 256;
 /// How long something does not happen that must not.
-const A_WHILE: u64 = 500;
+const A_WHILE: u64 = 1800;
 
 fn impatient() -> Puppet {
     Puppet::new().attribute("requestTimeout", "00:00:01")
 }
 
-/// A request that the app has, and cannot answer before its body is there.
-fn hold(server: &Server, target: &str) -> Outcome<Client> {
-    let mut client = server.client()?;
-    client.send(format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"))?;
-    Ok(client)
+/// Requests that the app is at work on until they are released.
+struct Gates(Folder);
+
+struct Held {
+    client: Client,
+    go: PathBuf,
 }
 
-fn release(client: &mut Client) -> Outcome {
-    client.send("x")?;
-    let response = client.response()?;
-    ensure!(response.status == 200, "{}", response.describe());
-    Ok(())
+impl Gates {
+    fn new() -> Outcome<Self> {
+        Folder::empty().map(Self)
+    }
+
+    fn hold(&self, server: &Server, target: &str) -> Outcome<Held> {
+        let mut client = server.client()?;
+        let go = self.0.path().join(client.stream().local_addr()?.port().to_string());
+        let answer = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let orders = format!("await:{};raw:{answer}", process::text(&go));
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Puppet: {orders}\r\n\r\n"))?;
+        Ok(Held { client, go })
+    }
+
+    /// So many that are all with the app at the same time.
+    fn held(&self, server: &Server, record: &Record, count: usize) -> Outcome<Vec<Held>> {
+        let held: Outcome<Vec<Held>> = (0..count).map(|_| self.hold(server, "/held")).collect();
+        record.wait_count("head", count, 2 * SOON)?;
+        held
+    }
 }
 
-fn is_answered(client: &Client) -> std::io::Result<bool> {
-    client.stream().set_nonblocking(true)?;
-    let answered = matches!(client.stream().peek(&mut [0]), Ok(1));
-    client.stream().set_nonblocking(false)?;
-    Ok(answered)
-}
+impl Held {
+    fn let_go(&self) -> Outcome {
+        std::fs::write(&self.go, "").context("a gate")
+    }
 
-/// So many that are all with the app at the same time.
-fn held(server: &Server, record: &Record, count: usize) -> Outcome<Vec<Client>> {
-    let clients: Outcome<Vec<Client>> = (0..count).map(|_| hold(server, "/held")).collect();
-    record.wait_count("head", count, 2 * SOON)?;
-    clients
+    fn release(&mut self) -> Outcome {
+        self.let_go()?;
+        let response = self.client.response()?;
+        ensure!(response.status == 200, "{}", response.describe());
+        Ok(())
+    }
+
+    fn is_answered(&self) -> std::io::Result<bool> {
+        let stream = self.client.stream();
+        stream.set_nonblocking(true)?;
+        let answered = matches!(stream.peek(&mut [0]), Ok(1));
+        stream.set_nonblocking(false)?;
+        Ok(answered)
+    }
 }
 
 fn has_come(record: &Record, target: &str) -> bool {
@@ -66,55 +91,65 @@ fn has_come(record: &Record, target: &str) -> bool {
 }
 
 fn many_at_once(server: &mut Server, record: &Record) -> Outcome {
-    let mut clients = held(server, record, 300)?;
+    let gates = Gates::new()?;
+    let mut all = gates.held(server, record, 300)?;
     ensure!(record.starts().len() == 1, "{:?}", record.starts());
-    clients.iter_mut().try_for_each(release)
+    all.iter_mut().try_for_each(Held::release)
 }
 
 fn one_more(server: &mut Server, record: &Record) -> Outcome {
-    let mut clients = held(server, record, MOST)?;
-    let mut next = hold(server, "/next")?;
+    let gates = Gates::new()?;
+    let mut all = gates.held(server, record, MOST)?;
+    let mut next = gates.hold(server, "/next")?;
+    // Who waits for its client for a second gives its place up by now; these wait for the app.
     pause(A_WHILE);
     ensure!(!has_come(record, "/next"), "the 257th came before one of the others was answered");
-    release(clients.first_mut().context("no client")?)?;
+    all.first_mut().context("nobody")?.release()?;
     record.wait_request("/next", SOON)?;
-    release(&mut next)?;
-    clients.iter_mut().skip(1).try_for_each(release)
+    next.release()?;
+    all.iter_mut().skip(1).try_for_each(Held::release)
 }
 
 fn queue_full(server: &mut Server, record: &Record) -> Outcome {
-    let mut first = held(server, record, 1)?;
-    let mut waiting: Vec<Client> = Vec::new();
+    let gates = Gates::new()?;
+    let mut first = gates.held(server, record, 1)?;
+    let mut waiting: Vec<Held> = Vec::new();
     // Ten wait; the eleventh is told so, in whatever order the threads see them.
     for _ in 0..11 {
-        waiting.push(hold(server, "/waiting")?);
+        waiting.push(gates.hold(server, "/waiting")?);
     }
-    let refused = wait_for("a refusal", SOON, || {
-        waiting.iter().position(|client| is_answered(client).unwrap_or(false))
-    });
-    let mut refused = waiting.swap_remove(refused?);
-    let response = refused.response()?;
+    let refused =
+        wait_for("a refusal", SOON, || waiting.iter().position(|held| held.is_answered().unwrap_or(false)));
+    let response = waiting.swap_remove(refused?).client.response()?;
     ensure!(response.status == 503, "{}", response.describe());
     ensure!(response.field("Retry-After") == Some("1"), "{}", response.describe());
     ensure!(response.text().contains("queueLength"), "{}", response.describe());
-    // All bodies first: which of them comes next is not for us to say.
-    first.iter_mut().chain(&mut waiting).try_for_each(|client| client.send("x"))?;
-    for client in first.iter_mut().chain(&mut waiting) {
-        let response = client.response()?;
-        ensure!(response.status == 200, "{}", response.describe());
-    }
-    Ok(())
+    // All gates first: which of them comes next is not for us to say.
+    first.iter().chain(&waiting).try_for_each(Held::let_go)?;
+    first.iter_mut().chain(&mut waiting).try_for_each(Held::release)
 }
 
 fn too_late(server: &mut Server, record: &Record) -> Outcome {
-    // While its body is awaited from the client, nobody waits for the app.
-    let mut first = held(server, record, 1)?;
+    // An app that answers on is not late; it is only not done.
+    let first = trickling(server)?;
+    record.wait_count("head", 1, SOON)?;
     let response = server.client()?.patience(2 * SOON).get("/late")?;
     ensure!(response.status == 503, "{}", response.describe());
     ensure!(response.field("Retry-After") == Some("1"), "{}", response.describe());
     ensure!(response.text().contains("requestTimeout"), "{}", response.describe());
     ensure!(!has_come(record, "/late"), "it came to the app and was answered 503");
-    first.iter_mut().try_for_each(release)
+    drop(first);
+    Ok(())
+}
+
+/// An answer that takes a byte each tenth of a second, for a minute.
+fn trickling(server: &Server) -> Outcome<Client> {
+    let head = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n");
+    let body = hex::encode(&[b'x'; 600]);
+    let mut client = server.client()?;
+    let orders = format!("raw:{head};trickle:100:{body}");
+    client.send(format!("GET /held HTTP/1.1\r\nHost: localhost\r\nX-Puppet: {orders}\r\n\r\n"))?;
+    Ok(client)
 }
 
 fn after_hang_up() -> Outcome {
@@ -124,8 +159,9 @@ fn after_hang_up() -> Outcome {
     let folder = Puppet::new().folder()?;
     let options = Options::new(folder.path()).arg("--config").arg(&file);
     serve_folder(&folder, &options, |server, record| {
-        let mut old = held(server, record, 1)?;
-        let mut waits = hold(server, "/waits")?;
+        let gates = Gates::new()?;
+        let mut old = gates.held(server, record, 1)?;
+        let mut waits = gates.hold(server, "/waits")?;
         pause(A_WHILE);
         ensure!(!has_come(record, "/waits"), "two at once");
         let first = record.starts().first().context("no start")?.pid;
@@ -138,13 +174,13 @@ fn after_hang_up() -> Outcome {
         // Who waits for the old process goes to the new one.
         let came = record.wait_request("/waits", SOON)?;
         ensure!(came.pid == second, "it came to the old process");
-        let mut new: Vec<Client> =
-            (0..MOST + 20).map(|_| hold(server, "/new")).collect::<Outcome<Vec<Client>>>()?;
+        let new: Outcome<Vec<Held>> = (0..MOST + 20).map(|_| gates.hold(server, "/new")).collect();
+        let mut new = new?;
         wait_for("every request at the new process", 2 * SOON, || {
             let new = |one: &e2e::record::Request| one.pid == second && one.target() == "/new";
             (record.requests().into_iter().filter(new).count() == MOST + 20).then_some(())
         })?;
-        old.iter_mut().chain([&mut waits]).chain(&mut new).try_for_each(release)
+        old.iter_mut().chain([&mut waits]).chain(&mut new).try_for_each(Held::release)
     })
 }
 

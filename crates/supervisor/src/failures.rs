@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     Crashed,
     /// It listened, and ended before it answered a request.
     Unanswered(Option<Exit>),
+    /// It listened, and ended while it was asked for its warm-up pages.
+    Warming(Option<Exit>),
 }
 
 /// One attempt that came to nothing.
@@ -52,7 +54,11 @@ impl Cause {
             Self::InvalidPort(_) => "SetupListenPort",
             Self::NotLaunched { stage, .. } => stage,
             Self::SpawnFailed { .. } => "CreateProcess",
-            Self::NotListening(_) | Self::Ended(_) | Self::Crashed | Self::Unanswered(_) => "PostStartCheck",
+            Self::NotListening(_)
+            | Self::Ended(_)
+            | Self::Crashed
+            | Self::Unanswered(_)
+            | Self::Warming(_) => "PostStartCheck",
         }
     }
 }
@@ -68,7 +74,8 @@ impl FailedAttempt {
             | Cause::NotLaunched { .. }
             | Cause::SpawnFailed { .. }
             | Cause::Crashed
-            | Cause::Unanswered(_) => false,
+            | Cause::Unanswered(_)
+            | Cause::Warming(_) => false,
         }
     }
 
@@ -111,6 +118,19 @@ impl FailedAttempt {
             Cause::Unanswered(Some(exit)) => Told {
                 reason: format!(
                     "The app listened on port {port} and {} before it answered a request",
+                    exit_in_words(*exit)
+                ),
+                hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
+            },
+            Cause::Warming(None) => told(
+                format!(
+                    "The process that listened on port {port} ended while it was asked for its warm-up pages"
+                ),
+                "See its output for why, and which pages applicationInitialization of web.config names.",
+            ),
+            Cause::Warming(Some(exit)) => Told {
+                reason: format!(
+                    "The app listened on port {port} and {} while it was asked for its warm-up pages",
                     exit_in_words(*exit)
                 ),
                 hint: exit_hint(*exit, &evidence.output).map(str::to_owned),

@@ -103,8 +103,12 @@ impl App {
             // A launcher that went well: what it launched may listen yet. Gone or the deadline ends the wait.
             State::Launching { .. } if exit == Exit::Code(0) => {}
             State::Warming { .. } if worker.owner_is_another() => {}
-            State::Launching { .. } | State::Warming { .. } => {
+            State::Launching { .. } => {
                 self.blame(id, Cause::Ended(Some(exit)), evidence);
+                self.bury(id, now);
+            }
+            State::Warming { .. } => {
+                self.blame(id, Cause::Warming(Some(exit)), evidence);
                 self.bury(id, now);
             }
             State::Serving { .. } | State::Draining { .. } if worker.owner_is_another() => {
@@ -127,8 +131,9 @@ impl App {
             State::Serving { .. } => self.crashed(id, now),
             State::Draining { .. } => self.bury(id, now),
             State::Warming { .. } => {
-                let exit = worker.exit;
-                self.blame(id, Cause::Ended(exit), Evidence::default());
+                // How a launcher ended says nothing of the one that listened.
+                let exit = worker.exit.filter(|_| !worker.owner_is_another());
+                self.blame(id, Cause::Warming(exit), Evidence::default());
                 self.bury(id, now);
             }
             // A launcher (a shell) may still be about to end by itself.

@@ -133,3 +133,28 @@ fn several_that_are_killed_together_are_one_failure() {
     }
     assert_eq!(launched(&case.wake(u64::MAX)), [5], "the first failure costs nothing");
 }
+
+#[test]
+fn one_that_ends_while_it_is_warmed_is_told_as_one_that_listened() {
+    let pages = || [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let ends = |owner_is_started: bool| {
+        let mut case = Case::with(Settings { warm_up: pages(), ..Case::settings() });
+        let _ = case.wake(0);
+        let _ = case.worker(1, WorkerEvent::Launched { port: 5000 });
+        // `serving` says that process 0 listens.
+        let pid = u32::from(!owner_is_started);
+        let _ = case.worker(1, WorkerEvent::Started { pid });
+        let _ = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+        let exit = WorkerEvent::Exited { exit: Exit::Code(5), evidence: Evidence::default() };
+        let _ = case.worker(1, exit);
+        if !owner_is_started {
+            let _ = case.worker(1, WorkerEvent::OwnerGone);
+        }
+        let _ = case.worker(1, gone());
+        let Face::Asleep { failed: Some((_, report)), .. } = case.app.face() else { panic!("it failed") };
+        report.reason.clone()
+    };
+    let warming = "while it was asked for its warm-up pages";
+    assert_eq!(ends(true), format!("The app listened on port 5000 and exited with code 5 {warming}"));
+    assert_eq!(ends(false), format!("The process that listened on port 5000 ended {warming}"));
+}

@@ -11,6 +11,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         )
         .test("warm-up pages are asked for before the first request gets in", warm_up)
         .test("a warm-up page that fails keeps nobody waiting", warm_up_fails)
+        .needing("a warm-up page that is never answered is named", &[Need::Python], warm_up_hangs)
         .test("recycled by age", || by(&["--recycle-time", "2"], |_| Ok(())))
         .test("recycled by requests", || by(&["--recycle-requests", "50"], many))
         .test("recycled by size", || by(&["--recycle-memory", "64"], |_| Ok(())))
@@ -92,6 +93,14 @@ fn warm_up_fails() -> Outcome {
     serve_folder(&folder, &Options::new(folder.path()), |server, _| {
         ensure!(server.get("/x")?.status == 500, "the app's own status");
         server.wait_output("[2010]", seconds(2))
+    })
+}
+
+fn warm_up_hangs() -> Outcome {
+    let folder = stops::warming()?;
+    folder.replace("web.config", "processPath=", "startupTimeLimit=\"2\" processPath=")?;
+    serve_folder(&folder, &Options::new(folder.path()).arg("--preload"), |server, _| {
+        server.wait_output("could not be had: /warm was not answered in time", seconds(20))
     })
 }
 

@@ -5,7 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::App;
 use super::start::Start;
@@ -15,6 +15,9 @@ use crate::failures::Cause;
 use crate::messages::{Suspicion, ToProxy};
 use crate::process::Exit;
 use crate::worker::{Means, State, Used};
+
+/// Who asks for warm-up pages tells within this which of them was not answered in time.
+const WARM_GRACE: Duration = Duration::from_secs(1);
 
 impl App {
     pub(super) fn worker_event(&mut self, id: WorkerId, what: WorkerEvent, now: Instant) {
@@ -66,9 +69,9 @@ impl App {
         if pages.is_empty() {
             return self.serve(id, serving, now);
         }
-        let deadline = now + limit;
-        self.worker(id).state = State::Warming { serving: Arc::clone(&serving), deadline };
-        self.effects.push(Effect::Tell(ToProxy::Warm { worker: serving, pages, by: deadline }));
+        let by = now + limit;
+        self.worker(id).state = State::Warming { serving: Arc::clone(&serving), deadline: by + WARM_GRACE };
+        self.effects.push(Effect::Tell(ToProxy::Warm { worker: serving, pages, by }));
     }
 
     /// A page that cannot be had is no reason not to serve: IIS does not look at its status either.

@@ -158,3 +158,21 @@ fn one_that_ends_while_it_is_warmed_is_told_as_one_that_listened() {
     assert_eq!(ends(true), format!("The app listened on port 5000 and exited with code 5 {warming}"));
     assert_eq!(ends(false), format!("The process that listened on port 5000 ended {warming}"));
 }
+
+#[test]
+fn who_asks_for_warm_up_pages_tells_which_one_was_late() {
+    let warm_up = [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let mut case = Case::with(Settings { warm_up, ..Case::settings() });
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Started { pid: 1 });
+    let effects = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+    let by = effects.iter().find_map(|effect| match effect {
+        Effect::Tell(ToProxy::Warm { by, .. }) => Some(*by),
+        _ => None,
+    });
+    case.now = by.expect("it is warmed");
+    assert_eq!(told(&case.step(Event::Tick)), [0; 0]);
+    let late = Err("/warm was not answered in time".to_owned());
+    assert_eq!(told(&case.step(Event::Warmed(WorkerId(1), late))), [EventId::NotWarmed.number()]);
+    assert!(matches!(case.app.face(), Face::Up(_)));
+}

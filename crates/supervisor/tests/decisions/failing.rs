@@ -176,3 +176,16 @@ fn who_asks_for_warm_up_pages_tells_which_one_was_late() {
     assert_eq!(told(&case.step(Event::Warmed(WorkerId(1), late))), [EventId::NotWarmed.number()]);
     assert!(matches!(case.app.face(), Face::Up(_)));
 }
+
+#[test]
+fn nobody_goes_on_warming_what_is_to_end() {
+    let warm_up = [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let mut case = Case::with(Settings { warm_up, ..Case::settings() });
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Started { pid: 1 });
+    let _ = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+    let effects = case.step(Event::Offline([].into()));
+    let at = |which: fn(&Effect) -> bool| effects.iter().position(which).expect("it is told");
+    let ended = at(|effect| matches!(effect, Effect::Tell(ToProxy::EndTunnels { worker: WorkerId(1), .. })));
+    assert!(ended < at(|effect| matches!(effect, Effect::Terminate(WorkerId(1)))), "{effects:?}");
+}

@@ -195,9 +195,10 @@ impl Reloader {
         self.look = (misses && follows).then(|| Instant::now() + MISSING_LOOK);
     }
 
-    /// An empty, half-written or missing file never replaces one that was good: a deployment is under way.
+    /// An empty, half-written or missing file never replaces one that was good: a deployment is under way. It may also be
+    /// one that makes the folder anew, and copies programs before the web.config.
     fn judge(&mut self, cause: RecycleCause, Read { loaded, gone }: Read) -> Outcome {
-        if let Some(folder) = gone.filter(|_| cause == RecycleCause::Config) {
+        if let Some(folder) = gone.filter(|_| cause != RecycleCause::Operator) {
             let file = folder.join("web.config");
             return Outcome::Refused(format!("{} is gone; SIGHUP goes on without it", file.display()));
         }
@@ -356,6 +357,29 @@ mod tests {
             // Its framework is still missing, which is no news.
             let again = tokio::time::timeout(MISSING_LOOK * 2, reloader.next()).await;
             assert!(again.is_err(), "{again:?}");
+        });
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+
+    #[test]
+    fn a_folder_that_is_made_anew_counts_when_its_file_is_there() {
+        let folder = folder("anew");
+        write(&folder, "processPath=\"/bin/true\"");
+        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        runtime().block_on(async {
+            let mut reloader = Reloader::new(input, plan);
+            std::fs::remove_dir_all(&folder).expect("it is ours");
+            // Half a copy: enough to run, and without what the web.config says.
+            std::fs::create_dir(&folder).expect("a folder");
+            std::os::unix::fs::symlink("/bin/true", folder.join("program")).expect("a link");
+            reloader.changed(Change::Folder);
+            let Some(Outcome::Refused(why)) = next(&mut reloader).await else { panic!("it is refused") };
+            assert!(why.contains("/web.config is gone"), "{why}");
+            write(&folder, "processPath=\"/bin/false\"");
+            reloader.changed(Change::Config);
+            let outcome = next(&mut reloader).await;
+            assert!(matches!(outcome, Some(Outcome::Accepted { .. })), "{outcome:?}");
         });
         std::fs::remove_dir_all(&folder).expect("it is ours");
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use config::{Limits, Network, Plan, SslFlags};
-use supervisor::{AppHandle, ToProxy};
+use supervisor::{AppHandle, ToProxy, WorkerId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::access_log::AccessLog;
 use crate::clock::TICK;
@@ -251,6 +252,8 @@ async fn serve(work: Work) -> io::Result<()> {
             result
         });
     }
+    // Whose warm-up pages are being asked for: one worker at a time.
+    let mut warming = None;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -266,9 +269,12 @@ async fn serve(work: Work) -> io::Result<()> {
                 ToProxy::EndTunnels { worker, .. } => {
                     thread.pools.end_tunnels(worker);
                     thread.clock.wake_all();
+                    end_warm_up(&mut warming, worker);
                 }
                 ToProxy::Warm { worker, pages, by } => {
-                    tokio::task::spawn_local(warm::warm(Rc::clone(&thread), worker, pages, by));
+                    let id = worker.id;
+                    let warm = warm::warm(Rc::clone(&thread), worker, pages, by);
+                    warming = Some((id, tokio::task::spawn_local(warm)));
                 }
             },
             Some(command) = inbox.recv() => match command {
@@ -284,6 +290,13 @@ async fn serve(work: Work) -> io::Result<()> {
                 Command::End => thread.enter(Phase::Ending),
             },
         }
+    }
+}
+
+/// The app hears that nobody waits for its page any more.
+fn end_warm_up(warming: &mut Option<(WorkerId, JoinHandle<()>)>, of: WorkerId) {
+    if let Some((_, asking)) = warming.take_if(|(worker, _)| *worker == of) {
+        asking.abort();
     }
 }
 

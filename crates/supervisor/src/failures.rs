@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     Crashed,
     /// It listened, and ended before it answered a request.
     Unanswered(Option<Exit>),
+    /// It listened, and ended while it was asked for its warm-up pages.
+    Warming(Option<Exit>),
 }
 
 /// One attempt that came to nothing.
@@ -52,7 +54,11 @@ impl Cause {
             Self::InvalidPort(_) => "SetupListenPort",
             Self::NotLaunched { stage, .. } => stage,
             Self::SpawnFailed { .. } => "CreateProcess",
-            Self::NotListening(_) | Self::Ended(_) | Self::Crashed | Self::Unanswered(_) => "PostStartCheck",
+            Self::NotListening(_)
+            | Self::Ended(_)
+            | Self::Crashed
+            | Self::Unanswered(_)
+            | Self::Warming(_) => "PostStartCheck",
         }
     }
 }
@@ -68,7 +74,8 @@ impl FailedAttempt {
             | Cause::NotLaunched { .. }
             | Cause::SpawnFailed { .. }
             | Cause::Crashed
-            | Cause::Unanswered(_) => false,
+            | Cause::Unanswered(_)
+            | Cause::Warming(_) => false,
         }
     }
 
@@ -108,13 +115,24 @@ impl FailedAttempt {
                 format!("The process that listened on port {port} ended before it answered a request"),
                 "See its output for why; how it ended is known only of a process that was started directly.",
             ),
-            Cause::Unanswered(Some(exit)) => Told {
-                reason: format!(
-                    "The app listened on port {port} and {} before it answered a request",
-                    exit_in_words(*exit)
+            Cause::Unanswered(Some(exit)) => self.listened_and(*exit, "before it answered a request"),
+            Cause::Warming(None) => told(
+                format!(
+                    "The process that listened on port {port} ended while it was asked for its warm-up pages"
                 ),
-                hint: exit_hint(*exit, &evidence.output).map(str::to_owned),
-            },
+                "See its output for why, and which pages applicationInitialization of web.config names.",
+            ),
+            Cause::Warming(Some(exit)) => {
+                self.listened_and(*exit, "while it was asked for its warm-up pages")
+            }
+        }
+    }
+
+    fn listened_and(&self, exit: Exit, when: &str) -> Told {
+        let how = exit_in_words(exit);
+        Told {
+            reason: format!("The app listened on port {} and {how} {when}", self.port),
+            hint: exit_hint(exit, &self.evidence.output).map(str::to_owned),
         }
     }
 

@@ -67,7 +67,8 @@ pub enum ToProxy {
         /// When to give up.
         by: Instant,
     },
-    /// The tunnels (WebSockets) and event streams of this worker must have ended by then.
+    /// The tunnels (WebSockets) and event streams of this worker must have ended by then; its warm-up pages are not asked
+    /// for any more.
     EndTunnels {
         /// Whose.
         worker: WorkerId,

@@ -248,13 +248,15 @@ impl Settings {
 
     pub(crate) fn suspected(&self, worker: &Worker, why: Suspicion) -> AppEvent {
         let why = match why {
-            Suspicion::NoListener => "is not listened on any more",
+            Suspicion::NoListener => "is not listened on any more; nothing was sent there",
+            // What it had before may hang in it.
             Suspicion::NotAccepting => "takes no connection",
-            Suspicion::Stranger => "is listened on by a process that is not part of the app",
+            Suspicion::Stranger => {
+                "is listened on by a process that is not part of the app; nothing was sent there"
+            }
         };
         EventId::Suspected.says(format!(
-            "Port '{}' of process '{}' of application '{}' {why}; nothing was sent there, and another process takes \
-             its place.",
+            "Port '{}' of process '{}' of application '{}' {why}, and another process takes its place.",
             worker.port,
             worker.owner.unwrap_or_default(),
             self.application

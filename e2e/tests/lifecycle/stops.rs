@@ -23,6 +23,7 @@ pub(super) fn add(suite: Suite) -> Suite {
         .test("an app that ignores SIGTERM is killed at shutdownTimeLimit", deaf)
         .test("SIGTERM reaches the whole group behind sh", group)
         .test("SIGTERM during a start", starting)
+        .test("SIGTERM: who waits for a start is told when the drain timeout is over", waiting)
         .needing("SIGTERM with a 5 s request, an SSE stream and a WebSocket open", &[Need::Dotnet], all_three)
 }
 
@@ -146,6 +147,23 @@ fn starting() -> Outcome {
         let pid = record.starts().first().context("no start")?.pid;
         ensure!(process::living(pid).is_none(), "the app still runs");
         Ok(())
+    })
+}
+
+fn waiting() -> Outcome {
+    let folder = Puppet::new().variable("PUPPET_START_DELAY", "20000").folder()?;
+    let options = Options::new(folder.path()).arg("--drain-timeout").arg("1");
+    serve_folder(&folder, &options, |server, record| {
+        let mut client = server.client()?;
+        client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")?;
+        record.wait_count("start", 1, seconds(5))?;
+        let start = now();
+        server.signal(Signal::TERM)?;
+        let response = client.response()?;
+        ensure!(response.status == 503 && response.closes(), "{}", response.describe());
+        // What is still open three seconds later is dropped, answered or not.
+        ensure!(start.elapsed() < Duration::from_millis(3500), "took {:?}", start.elapsed());
+        ends(server, seconds(5))
     })
 }
 

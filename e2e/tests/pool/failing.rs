@@ -13,6 +13,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         .test("kill -9 with 64 requests under way: those fail, the next one waits and is served", killed)
         .test("a worker that takes no connection any more is replaced", deaf)
         .test("a worker that is stopped is replaced, and its debugger is not disturbed", stopped)
+        .test("one that is stopped with a request in it is replaced as well", stopped_within)
         .test("in Development one that is stopped stays: it may be at a breakpoint", stopped_on_purpose)
         .test("requests that time out are one line in the event log", timed_out)
         .served(
@@ -131,6 +132,20 @@ fn stopped() -> Outcome {
         server.wait_output("takes no connection", seconds(30))?;
         another(server, first)?;
         drop(waiting);
+        Ok(())
+    })
+}
+
+/// The one request goes over a connection that is there: nobody waits to be accepted.
+fn stopped_within() -> Outcome {
+    serve(&Puppet::new(), &[], |server, record| {
+        let first = pid(server)?;
+        let held = order(server, "/hang", "hang")?;
+        record.wait_request("/hang", SOON)?;
+        process::signal(first, Signal::STOP)?;
+        server.wait_output("takes no connection", seconds(30))?;
+        another(server, first)?;
+        drop(held);
         Ok(())
     })
 }

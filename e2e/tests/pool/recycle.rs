@@ -15,6 +15,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
             "where the app is reached through a symlink, its flip is a recycle from the new folder",
             flipped,
         )
+        .test("a new folder that is copied slowly is followed when its web.config is there", copied)
         .test("an open WebSocket gets a close frame, an event stream its end", streams)
         .test("app_offline.htm that comes and goes in no time cuts nobody", offline_in_no_time)
         .test("a start that hangs is given up for a mended web.config", hangs)
@@ -159,6 +160,26 @@ fn flipped() -> Outcome {
         ensure!(two.record().starts().iter().any(|start| start.pid == second), "not from the new folder");
         touch(&two)?;
         another(server, second)?;
+        Ok(())
+    })
+}
+
+/// Programs may come first, and would run without what the web.config says.
+fn copied() -> Outcome {
+    let (one, two) = (Puppet::new().folder()?, Folder::empty()?);
+    let above = Folder::empty()?;
+    let current = above.path().join("current");
+    symlink(one.path(), &current)?;
+    serve_folder(&one, &Options::new(&current), |server, record| {
+        let first = pid(server)?;
+        symlink("/bin/true", two.path().join("program"))?;
+        fs::remove_file(&current)?;
+        symlink(two.path(), &current)?;
+        server.wait_output("web.config is gone", SOON)?;
+        ensure!(pid(server)? == first && record.starts().len() == 1, "{:?}", record.starts());
+        fs::copy(one.path().join("web.config"), two.path().join("web.config"))?;
+        another(server, first)?;
+        ensure!(!server.output().contains("[1020]"), "a start failed");
         Ok(())
     })
 }

@@ -11,6 +11,12 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         )
         .test("warm-up pages are asked for before the first request gets in", warm_up)
         .test("a warm-up page that fails keeps nobody waiting", warm_up_fails)
+        .needing("a warm-up page that is never answered is named", &[Need::Python], warm_up_hangs)
+        .needing(
+            "a warm-up that is under way does not keep an app from its end",
+            &[Need::Python],
+            warm_up_ends,
+        )
         .test("recycled by age", || by(&["--recycle-time", "2"], |_| Ok(())))
         .test("recycled by requests", || by(&["--recycle-requests", "50"], many))
         .test("recycled by size", || by(&["--recycle-memory", "64"], |_| Ok(())))
@@ -92,6 +98,29 @@ fn warm_up_fails() -> Outcome {
     serve_folder(&folder, &Options::new(folder.path()), |server, _| {
         ensure!(server.get("/x")?.status == 500, "the app's own status");
         server.wait_output("[2010]", seconds(2))
+    })
+}
+
+fn warm_up_hangs() -> Outcome {
+    let folder = stops::warming()?;
+    folder.replace("web.config", "processPath=", "startupTimeLimit=\"2\" processPath=")?;
+    serve_folder(&folder, &Options::new(folder.path()).arg("--preload"), |server, _| {
+        server.wait_output("could not be had: /warm was not answered in time", seconds(20))
+    })
+}
+
+/// As a .NET app does, it ends when the last request has.
+fn warm_up_ends() -> Outcome {
+    let program = "-c \"import os, signal, socket, time; s = socket.socket(); s.bind(('127.0.0.1', \
+                   int(os.environ['ASPNETCORE_PORT']))); s.listen(); c = s.accept()[0]; c.recv(9999); \
+                   signal.signal(signal.SIGTERM, lambda *_: (c.recv(1), os._exit(0))); open('asked', 'w').close(); \
+                   time.sleep(600)\"";
+    let folder = Puppet::new().through("python3", program).folder()?;
+    folder.replace("web.config", "</system.webServer>", PAGES)?;
+    serve_folder(&folder, &Options::new(folder.path()).arg("--preload"), |server, _| {
+        wait_for("the first page", SOON, || folder.path().join("asked").exists().then_some(()))?;
+        folder.write("app_offline.htm", "offline")?;
+        server.wait_output("it exited with code 0", seconds(8))
     })
 }
 

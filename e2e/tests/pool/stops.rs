@@ -34,7 +34,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
 
 type Prepare = fn(&Server, &Folder) -> Outcome<Option<Client>>;
 
-fn warming() -> Outcome<Folder> {
+pub(super) fn warming() -> Outcome<Folder> {
     // Its page is never answered: the program takes no connection.
     let program = "-c \"import os, socket, time; s = socket.socket(); s.bind(('127.0.0.1', \
                    int(os.environ['ASPNETCORE_PORT']))); s.listen(); time.sleep(600)\"";

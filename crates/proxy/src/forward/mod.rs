@@ -133,7 +133,13 @@ async fn lease(record: &Record<'_>) -> Result<Lease, Failure> {
     if let Some(lease) = thread.app.try_lease(thread.index) {
         return Ok(lease);
     }
-    match connection.unless_gone(thread.app.lease(thread.index)).await? {
+    let mut leased = std::pin::pin!(thread.app.lease(thread.index));
+    // A start may take longer than the server waits for its requests; whoever waits for one is told in time.
+    let leased = poll_fn(|context| match leased.as_mut().poll(context) {
+        Poll::Pending if thread.phase.get() == Phase::Ending => Poll::Ready(Err(NoLease::Stopped)),
+        looked => looked,
+    });
+    match connection.unless_gone(leased).await? {
         Ok(lease) => Ok(lease),
         Err(refused) => Err(answer(match refused {
             NoLease::Failed { report, retry_after } => Answer::failed_start(report, retry_after, record.site),

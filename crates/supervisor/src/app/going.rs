@@ -44,6 +44,10 @@ impl App {
     /// A launch that nobody waits for any more. Without a process there is nothing to be gentle to.
     pub(super) fn call_off(&mut self, id: WorkerId, now: Instant) {
         self.worker(id).called_off = true;
+        if self.known(id).is_warming() {
+            // An app that ends in order would first finish our own request.
+            self.effects.push(Effect::Tell(ToProxy::EndTunnels { worker: id, by: now }));
+        }
         if self.known(id).pid.is_none() {
             self.kill(id, now);
         } else {

@@ -5,7 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::App;
 use super::start::Start;
@@ -15,6 +15,9 @@ use crate::failures::Cause;
 use crate::messages::{Suspicion, ToProxy};
 use crate::process::Exit;
 use crate::worker::{Means, State, Used};
+
+/// Who asks for warm-up pages tells within this which of them was not answered in time.
+const WARM_GRACE: Duration = Duration::from_secs(1);
 
 impl App {
     pub(super) fn worker_event(&mut self, id: WorkerId, what: WorkerEvent, now: Instant) {
@@ -66,9 +69,9 @@ impl App {
         if pages.is_empty() {
             return self.serve(id, serving, now);
         }
-        let deadline = now + limit;
-        self.worker(id).state = State::Warming { serving: Arc::clone(&serving), deadline };
-        self.effects.push(Effect::Tell(ToProxy::Warm { worker: serving, pages, by: deadline }));
+        let by = now + limit;
+        self.worker(id).state = State::Warming { serving: Arc::clone(&serving), deadline: by + WARM_GRACE };
+        self.effects.push(Effect::Tell(ToProxy::Warm { worker: serving, pages, by }));
     }
 
     /// A page that cannot be had is no reason not to serve: IIS does not look at its status either.
@@ -103,8 +106,12 @@ impl App {
             // A launcher that went well: what it launched may listen yet. Gone or the deadline ends the wait.
             State::Launching { .. } if exit == Exit::Code(0) => {}
             State::Warming { .. } if worker.owner_is_another() => {}
-            State::Launching { .. } | State::Warming { .. } => {
+            State::Launching { .. } => {
                 self.blame(id, Cause::Ended(Some(exit)), evidence);
+                self.bury(id, now);
+            }
+            State::Warming { .. } => {
+                self.blame(id, Cause::Warming(Some(exit)), evidence);
                 self.bury(id, now);
             }
             State::Serving { .. } | State::Draining { .. } if worker.owner_is_another() => {
@@ -127,8 +134,9 @@ impl App {
             State::Serving { .. } => self.crashed(id, now),
             State::Draining { .. } => self.bury(id, now),
             State::Warming { .. } => {
-                let exit = worker.exit;
-                self.blame(id, Cause::Ended(exit), Evidence::default());
+                // How a launcher ended says nothing of the one that listened.
+                let exit = worker.exit.filter(|_| !worker.owner_is_another());
+                self.blame(id, Cause::Warming(exit), Evidence::default());
                 self.bury(id, now);
             }
             // A launcher (a shell) may still be about to end by itself.

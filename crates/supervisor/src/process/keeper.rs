@@ -62,6 +62,7 @@ pub fn keep() -> ExitCode {
                 failed: false,
                 heard: true,
                 killing: false,
+                asked: false,
                 looks: 0,
                 temporary,
                 unclean: Vec::new(),
@@ -151,6 +152,8 @@ struct Keeper {
     /// The server is still there.
     heard: bool,
     killing: bool,
+    /// The app's process group was asked to end.
+    asked: bool,
     /// For children to kill.
     looks: u32,
     /// Where the app keeps its temporary files.
@@ -181,6 +184,9 @@ impl Keeper {
             if self.killing {
                 self.looks = self.looks.saturating_add(1);
                 stop::kill_children();
+            } else if self.asked && !stop::group_lives(self.app) {
+                // A shell ends by the signal and passes nothing on: not to what it started with `setsid`.
+                self.asked = stop::terminate(self.app);
             }
         }
     }
@@ -220,7 +226,7 @@ impl Keeper {
         }
         for command in &commands[..read] {
             match *command {
-                wire::TERMINATE => stop::terminate(self.app),
+                wire::TERMINATE => self.asked = stop::terminate(self.app),
                 wire::KILL => self.killing = true,
                 _ => {}
             }

@@ -1,7 +1,8 @@
 //! Whether a worker still takes connections: the queue of its listener, as the kernel shows it.
 //!
 //! The kernel completes a connection without asking the app, so that one that hangs is noticed by nobody until its
-//! queue is full. Looked at once a second by whoever runs the worker; what follows from a verdict is not decided here.
+//! queue is full. One that was stopped hangs on the connections that it has just as well. Looked at once a second by
+//! whoever runs the worker; what follows from a verdict is not decided here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +23,7 @@ const CLOSER: u32 = LOOKS / 2;
 pub enum Verdict {
     /// It takes connections, or none wait, or nothing can be said.
     Alive,
-    /// Connections wait, and over ten looks in a row none was taken.
+    /// Connections wait, or it was stopped with requests in it, and over ten looks in a row none was taken.
     Stuck,
 }
 
@@ -46,11 +47,15 @@ impl Liveness {
         Self { probe, listeners, address, owner, judge, accepted: None }
     }
 
-    /// Looks; to be called once a second. One question to the kernel, and a closer look only while there is a
-    /// suspicion. A process that a debugger holds is never stuck, and neither is one of a system that cannot be asked.
-    pub fn look(&mut self, now: Instant) -> Verdict {
+    /// Looks; to be called once a second, with whether it has requests. One question to the kernel, and a closer look
+    /// only while there is a suspicion. A process that a debugger holds is never stuck, and neither is one of a system
+    /// that cannot be asked.
+    pub fn look(&mut self, now: Instant, busy: bool) -> Verdict {
         let waiting = self.waiting();
-        let progress = waiting == 0 || is_traced(self.owner) || self.accepts();
+        let progress = match waiting {
+            0 => !busy || !is_stopped(self.owner),
+            _ => is_traced(self.owner) || self.accepts(),
+        };
         self.judge.note(waiting, progress, now)
     }
 
@@ -99,7 +104,16 @@ impl Judge {
 
 /// Whether a debugger holds this process. Not where we may not look.
 fn is_traced(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| has_tracer(&status))
+    status(pid).is_some_and(|status| has_tracer(&status))
+}
+
+/// Whether somebody sent it SIGSTOP; one that its debugger stopped is in another state. Not where we may not look.
+fn is_stopped(pid: u32) -> bool {
+    status(pid).is_some_and(|status| status.lines().any(|line| line.starts_with("State:\tT")))
+}
+
+fn status(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/status")).ok()
 }
 
 fn has_tracer(status: &str) -> bool {

@@ -7,19 +7,27 @@ use crate::process::subtree;
 
 /// Asks the app to end: SIGTERM to its process group. A group whose processes have all ended is not signalled,
 /// since its number may be somebody else's by now; then the orphans that came to the keeper are asked instead.
-pub(super) fn terminate(app: Pid) {
-    let keeper = rustix::process::getpid();
-    let members = subtree::descendants(number(keeper));
+/// Says whether there was a group: when it has ended, whoever it leaves behind is to be asked too.
+pub(super) fn terminate(app: Pid) -> bool {
+    let keeper = number(rustix::process::getpid());
+    let members = subtree::descendants(keeper);
     if members.iter().any(|process| process.group == number(app)) {
         signal_group(app);
-        return;
+        return true;
     }
-    for child in members.iter().filter(|process| process.parent == number(keeper)) {
+    for child in members.iter().filter(|process| process.parent == keeper) {
         if let Some(child) = pid(child.pid) {
             let _ = rustix::process::kill_process(child, Signal::TERM);
             let _ = rustix::process::kill_process(child, Signal::CONT);
         }
     }
+    false
+}
+
+/// Whether the app's process group has processes.
+pub(super) fn group_lives(app: Pid) -> bool {
+    let keeper = number(rustix::process::getpid());
+    subtree::descendants(keeper).iter().any(|process| process.group == number(app))
 }
 
 /// A stopped process would take the SIGTERM only when somebody continues it.

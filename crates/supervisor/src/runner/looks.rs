@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Command, Runner};
 use crate::event::Event;
-use crate::face::{ServingWorker, WorkerId};
+use crate::face::ServingWorker;
 use crate::messages::Suspicion;
 use crate::process;
 use crate::process::liveness::Verdict;
@@ -25,7 +25,7 @@ impl Runner {
         // Who develops stops at breakpoints, and the debugger of .NET does not show from outside.
         let may_hang = self.setup.plan.is_development(&self.setup.inherited);
         for worker in serving {
-            if !may_hang && self.is_stuck(worker.id) {
+            if !may_hang && self.is_stuck(&worker) {
                 self.step(Event::Suspect(worker.id, Suspicion::NotAccepting));
             }
             if self.setup.plan.recycling.private_memory.is_some() && self.looks.is_multiple_of(WEIGH) {
@@ -34,10 +34,10 @@ impl Runner {
         }
     }
 
-    fn is_stuck(&mut self, worker: WorkerId) -> bool {
-        let liveness = self.processes.get_mut(&worker).and_then(|process| process.liveness.as_mut());
+    fn is_stuck(&mut self, worker: &ServingWorker) -> bool {
+        let liveness = self.processes.get_mut(&worker.id).and_then(|process| process.liveness.as_mut());
         let now = tokio::time::Instant::now().into_std();
-        liveness.is_some_and(|liveness| liveness.look(now) == Verdict::Stuck)
+        liveness.is_some_and(|liveness| liveness.look(now, worker.busy() > 0) == Verdict::Stuck)
     }
 
     /// Adding up the pages of a large process takes a while.

@@ -133,3 +133,59 @@ fn several_that_are_killed_together_are_one_failure() {
     }
     assert_eq!(launched(&case.wake(u64::MAX)), [5], "the first failure costs nothing");
 }
+
+#[test]
+fn one_that_ends_while_it_is_warmed_is_told_as_one_that_listened() {
+    let pages = || [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let ends = |owner_is_started: bool| {
+        let mut case = Case::with(Settings { warm_up: pages(), ..Case::settings() });
+        let _ = case.wake(0);
+        let _ = case.worker(1, WorkerEvent::Launched { port: 5000 });
+        // `serving` says that process 0 listens.
+        let pid = u32::from(!owner_is_started);
+        let _ = case.worker(1, WorkerEvent::Started { pid });
+        let _ = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+        let exit = WorkerEvent::Exited { exit: Exit::Code(5), evidence: Evidence::default() };
+        let _ = case.worker(1, exit);
+        if !owner_is_started {
+            let _ = case.worker(1, WorkerEvent::OwnerGone);
+        }
+        let _ = case.worker(1, gone());
+        let Face::Asleep { failed: Some((_, report)), .. } = case.app.face() else { panic!("it failed") };
+        report.reason.clone()
+    };
+    let warming = "while it was asked for its warm-up pages";
+    assert_eq!(ends(true), format!("The app listened on port 5000 and exited with code 5 {warming}"));
+    assert_eq!(ends(false), format!("The process that listened on port 5000 ended {warming}"));
+}
+
+#[test]
+fn who_asks_for_warm_up_pages_tells_which_one_was_late() {
+    let warm_up = [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let mut case = Case::with(Settings { warm_up, ..Case::settings() });
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Started { pid: 1 });
+    let effects = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+    let by = effects.iter().find_map(|effect| match effect {
+        Effect::Tell(ToProxy::Warm { by, .. }) => Some(*by),
+        _ => None,
+    });
+    case.now = by.expect("it is warmed");
+    assert_eq!(told(&case.step(Event::Tick)), [0; 0]);
+    let late = Err("/warm was not answered in time".to_owned());
+    assert_eq!(told(&case.step(Event::Warmed(WorkerId(1), late))), [EventId::NotWarmed.number()]);
+    assert!(matches!(case.app.face(), Face::Up(_)));
+}
+
+#[test]
+fn nobody_goes_on_warming_what_is_to_end() {
+    let warm_up = [config::WarmUpPage { path: "/warm".to_owned(), host: None }].into();
+    let mut case = Case::with(Settings { warm_up, ..Case::settings() });
+    let _ = case.wake(0);
+    let _ = case.worker(1, WorkerEvent::Started { pid: 1 });
+    let _ = case.worker(1, WorkerEvent::Listening { serving: serving(1) });
+    let effects = case.step(Event::Offline([].into()));
+    let at = |which: fn(&Effect) -> bool| effects.iter().position(which).expect("it is told");
+    let ended = at(|effect| matches!(effect, Effect::Tell(ToProxy::EndTunnels { worker: WorkerId(1), .. })));
+    assert!(ended < at(|effect| matches!(effect, Effect::Terminate(WorkerId(1)))), "{effects:?}");
+}

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("exit_codes_and_signals_are_told", exits),
         trial("terminate_reaches_the_whole_group", terminate),
         trial("terminate_reaches_orphans_when_the_group_is_gone", terminate_orphans),
+        trial("terminate_reaches_whom_the_group_leaves_behind", terminate_left_behind),
         trial("terminate_reaches_a_stopped_app", terminate_stopped),
         trial("kill_ends_what_ignores_everything", kill),
         trial("kill_works_through_a_stopped_keeper", kill_stopped_keeper),
@@ -71,6 +72,18 @@ async fn terminate_orphans() -> Outcome {
     check(alive(&word).len() == 1, || "the orphan is gone".to_owned())?;
     app.handle.terminate();
     same(app.rest().await?, vec!["Gone".to_owned()])?;
+    none_left(&word, Duration::ZERO).await
+}
+
+/// The launcher ends by the signal, what it started is in a session of its own and waits for nothing else.
+async fn terminate_left_behind() -> Outcome {
+    let word = unique();
+    let app = format!("trap \"exit 0\" TERM; echo ready; while :; do sleep 0.05; done; : {word}");
+    let mut app = App::start(shell(&format!("setsid sh -c '{app}'; :")))?;
+    app.started().await?;
+    app.printed("ready").await?;
+    app.handle.terminate();
+    same(app.rest().await?, vec!["Exited(Signal(15))".to_owned(), "Gone".to_owned()])?;
     none_left(&word, Duration::ZERO).await
 }
 

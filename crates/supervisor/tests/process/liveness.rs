@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("who_accepts_slowly_is_alive", slowly),
         trial("who_accepts_as_fast_as_others_come_is_alive", steadily),
         trial("who_was_stopped_is_stuck_until_it_goes_on", stopped),
+        trial("who_was_stopped_with_requests_in_it_is_stuck_although_nobody_waits", stopped_busy),
         trial("who_is_debugged_is_never_stuck", debugged),
         trial("the_queue_of_a_stranger_says_nothing", stranger),
     ]
@@ -51,12 +52,25 @@ impl Stage {
     }
 
     fn look(&mut self) -> Verdict {
+        self.look_at(false)
+    }
+
+    fn look_at(&mut self, busy: bool) -> Verdict {
         self.now += Duration::from_secs(1);
-        self.liveness.look(self.now)
+        self.liveness.look(self.now, busy)
     }
 
     fn looks(&mut self, count: usize) -> Vec<Verdict> {
         (0..count).map(|_| self.look()).collect()
+    }
+
+    async fn stop(&self) -> Outcome {
+        signal(self.pid, Signal::STOP)?;
+        let status = format!("/proc/{}/status", self.pid);
+        while !std::fs::read_to_string(&status)?.contains("State:\tT") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     async fn end(mut self) -> Outcome {
@@ -114,16 +128,25 @@ async fn steadily() -> Outcome {
 
 async fn stopped() -> Outcome {
     let mut stage = Stage::new(role(&["accept", "ADDRESS", "0"])?).await?;
-    signal(stage.pid, Signal::STOP)?;
-    let status = format!("/proc/{}/status", stage.pid);
-    while !std::fs::read_to_string(&status)?.contains("State:\tT") {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stage.stop().await?;
     stage.connect(3)?;
     same(stage.looks(12), stuck())?;
     signal(stage.pid, Signal::CONT)?;
     tokio::time::sleep(Duration::from_millis(300)).await;
     same(stage.looks(12), vec![Verdict::Alive; 12])?;
+    stage.end().await
+}
+
+async fn stopped_busy() -> Outcome {
+    let mut stage = Stage::new(role(&["accept", "ADDRESS", "0"])?).await?;
+    let busy = |stage: &mut Stage| (0..12).map(|_| stage.look_at(true)).collect::<Vec<_>>();
+    same(busy(&mut stage), vec![Verdict::Alive; 12])?;
+    stage.stop().await?;
+    same(stage.looks(12), vec![Verdict::Alive; 12])?;
+    same(busy(&mut stage), stuck())?;
+    signal(stage.pid, Signal::CONT)?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    same(busy(&mut stage), vec![Verdict::Alive; 12])?;
     stage.end().await
 }
 

@@ -92,7 +92,8 @@ async fn stuck() -> Outcome {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let _open = [listeners.connect(address).await?, listeners.connect(address).await?];
-    let verdicts: Vec<_> = (0..12).map(|look| liveness.look(start + Duration::from_secs(look))).collect();
+    let verdicts: Vec<_> =
+        (0..12).map(|look| liveness.look(start + Duration::from_secs(look), false)).collect();
     same(verdicts.last(), Some(&Verdict::Stuck))?;
     killed(app).await
 }

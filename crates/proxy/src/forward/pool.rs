@@ -419,8 +419,12 @@ mod tests {
 
     #[test]
     fn who_got_a_connection_another_way_is_forgotten() {
-        let worker =
-            ServingWorker::fixed(WorkerId(1), ([127, 0, 0, 1], 1).into(), PairingToken::from_bits([7; 32]), 1);
+        let worker = ServingWorker::fixed(
+            WorkerId(1),
+            ([127, 0, 0, 1], 1).into(),
+            PairingToken::from_bits([7; 32]),
+            1,
+        );
         let app = AppHandle::fixed(vec![worker]);
         let thread = Thread::new(0, Site::default(), app, Pools::new(Caps::new(1)));
         let pool = thread.pools.of(WorkerId(1), &thread).unwrap();

@@ -45,7 +45,7 @@ pub const FOREIGN: &[ForeignInfo] = &[
     ),
     nothing("site.name", ONE_SITE),
     nothing("site.id", ONE_SITE),
-    is("site.serverAutoStart", "the unit of the server", "systemctl enable"),
+    is("site.serverAutoStart", "the unit of the server", "with systemctl enable"),
     nothing("site.limits.maxBandwidth", SHAPING),
     nothing("site.limits.maxUrlSegments", "a request line has at most 8 KiB"),
     is("site.logFile", "--access-log FILE", ""),
@@ -55,7 +55,7 @@ pub const FOREIGN: &[ForeignInfo] = &[
     is("site.virtualDirectory", FOLDER, ""),
     is("site.application", "[application]", ONE_SITE),
     nothing("application.applicationPool", ONE_SITE),
-    is("application.enabledProtocols", "bindings of [site]", "https stands before their address"),
+    is("application.enabledProtocols", "bindings of [site]", "their addresses begin with https://"),
     is("application.serviceAutoStartEnabled", "preloadEnabled of [application]", ""),
     nothing("application.serviceAutoStartProvider", OF_WINDOWS),
     is("application.physicalPath", FOLDER, ""),
@@ -118,7 +118,7 @@ pub const FOREIGN: &[ForeignInfo] = &[
     is("applicationPool.failure.rapidFailProtectionMaxCrashes", RAPID_FAILS, ""),
     nothing(
         "applicationPool.failure.rapidFailProtectionInterval",
-        "rapidFailsPerMinute of <aspNetCore> in web.config counts by the minute, and starts go on when it is over",
+        "the rapidFailsPerMinute of <aspNetCore> in web.config counts by the minute, and starts go on when it is over",
     ),
     nothing(
         "applicationPool.failure.loadBalancerCapabilities",
@@ -141,13 +141,13 @@ pub const FOREIGN: &[ForeignInfo] = &[
     is(
         "webLimits.minBytesPerSecond",
         "connectionTimeout of [site.limits]",
-        "within it a client must send or take something",
+        "within it a client must send something, or take 240 bytes for each of its seconds",
     ),
     nothing("webLimits.maxGlobalBandwidth", SHAPING),
     nothing("webLimits.demandStartThreshold", ON_DEMAND),
     nothing(
         "webLimits.dynamicIdleThreshold",
-        "idleTimeout of [applicationPool.processModel] does not change with the memory in use",
+        "the idleTimeout of [applicationPool.processModel] does not change with the memory in use",
     ),
     nothing("webLimits.dynamicRegistrationThreshold", ONE_SITE),
 ];

@@ -179,6 +179,8 @@ impl Pools {
             if !published || pool.is_crowded() {
                 pool.idle.borrow_mut().clear();
             }
+            // Where nobody gives a connection back, as an app that closes each, nobody passes over them.
+            pool.waiters.borrow_mut().retain(|waiter| !waiter.is_closed());
             // Nothing of them has been sent, and the one that took over is idle.
             if !published && matches!(&**thread.app.face(), Face::Up(_)) {
                 pool.waiters.borrow_mut().clear();
@@ -409,7 +411,30 @@ async fn until<T>(connection: &Connection, work: impl Future<Output = T>) -> Res
 
 #[cfg(test)]
 mod tests {
+    use contract::PairingToken;
+    use supervisor::AppHandle;
+
     use super::*;
+    use crate::runtime::Site;
+
+    #[test]
+    fn who_got_a_connection_another_way_is_forgotten() {
+        let worker = ServingWorker::fixed(
+            WorkerId(1),
+            ([127, 0, 0, 1], 1).into(),
+            PairingToken::from_bits([7; 32]),
+            1,
+        );
+        let app = AppHandle::fixed(vec![worker]);
+        let thread = Thread::new(0, Site::default(), app, Pools::new(Caps::new(1)));
+        let pool = thread.pools.of(WorkerId(1), &thread).unwrap();
+        let (waits, _handed) = oneshot::channel();
+        let (waits_no_more, _) = oneshot::channel();
+        pool.waiters.borrow_mut().extend([waits_no_more, waits]);
+        thread.pools.sweep(&thread);
+        assert_eq!(pool.waiters.borrow().len(), 1);
+        assert!(!pool.waiters.borrow()[0].is_closed());
+    }
 
     #[test]
     fn a_worker_keeps_its_cap_and_the_next_one_gets_the_new_one() {

@@ -37,6 +37,8 @@ pub struct Liveness {
     judge: Judge,
     /// Who had been accepted at the last close look.
     accepted: Option<BTreeSet<u64>>,
+    /// What it had run when it was last seen stopped.
+    ran: Option<u64>,
 }
 
 impl Liveness {
@@ -44,7 +46,7 @@ impl Liveness {
     #[must_use]
     pub fn new(address: SocketAddr, owner: u32, listeners: KeptListeners) -> Self {
         let (probe, judge) = (ListenerProbe::default(), Judge::default());
-        Self { probe, listeners, address, owner, judge, accepted: None }
+        Self { probe, listeners, address, owner, judge, accepted: None, ran: None }
     }
 
     /// Looks; to be called once a second, with whether it has requests. One question to the kernel, and a closer look
@@ -53,10 +55,17 @@ impl Liveness {
     pub fn look(&mut self, now: Instant, busy: bool) -> Verdict {
         let waiting = self.waiting();
         let progress = match waiting {
-            0 => !busy || !is_stopped(self.owner),
+            0 => !busy || !self.stays_stopped(),
             _ => is_traced(self.owner) || self.accepts(),
         };
         self.judge.note(waiting, progress, now)
+    }
+
+    /// Whether it is stopped and has not run since the last look: who keeps a process to its share of a processor (cpulimit)
+    /// stops it and lets it go on many times a second.
+    fn stays_stopped(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.ran, ran_until_stopped(self.owner));
+        self.ran.is_some_and(|ran| before.is_none_or(|before| ran == before))
     }
 
     /// Somebody else's queue says nothing of this worker.
@@ -104,16 +113,24 @@ impl Judge {
 
 /// Whether a debugger holds this process. Not where we may not look.
 fn is_traced(pid: u32) -> bool {
-    status(pid).is_some_and(|status| has_tracer(&status))
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| has_tracer(&status))
 }
 
-/// Whether somebody sent it SIGSTOP; one that its debugger stopped is in another state. Not where we may not look.
-fn is_stopped(pid: u32) -> bool {
-    status(pid).is_some_and(|status| status.lines().any(|line| line.starts_with("State:\tT")))
+/// Of one that somebody sent SIGSTOP, in clock ticks; one that its debugger stopped is in another state. Not where we may
+/// not look.
+fn ran_until_stopped(pid: u32) -> Option<u64> {
+    let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    ran_if_stopped(&line)
 }
 
-fn status(pid: u32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{pid}/status")).ok()
+/// The name stands in brackets and may itself hold brackets and blanks: the fields follow the last one.
+fn ran_if_stopped(line: &[u8]) -> Option<u64> {
+    let fields = &line[line.iter().rposition(|&byte| byte == b')')? + 1..];
+    let mut fields = str::from_utf8(fields).ok()?.split_ascii_whitespace();
+    fields.next().filter(|state| *state == "T")?;
+    let user: u64 = fields.nth(10)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
 }
 
 fn has_tracer(status: &str) -> bool {
@@ -153,6 +170,17 @@ mod tests {
     #[test]
     fn many_looks_at_once_count_as_few() {
         assert_eq!(stuck_at(|_| 1, |_| false, Duration::from_millis(200)), Some(46));
+    }
+
+    #[test]
+    fn what_a_stopped_one_ran_is_read_off_its_line() {
+        let line =
+            |state: &str| format!("7 (a) T b) {state} 1 7 7 0 -1 4194304 9 8 7 6 31 11 5 4 20 0 1 0 9\n");
+        assert_eq!(ran_if_stopped(line("T").as_bytes()), Some(42));
+        assert_eq!(ran_if_stopped(line("t").as_bytes()), None, "by its debugger");
+        assert_eq!(ran_if_stopped(line("S").as_bytes()), None);
+        assert_eq!(ran_if_stopped(b"7 (a) T 1 7"), None);
+        assert_eq!(ran_if_stopped(b""), None);
     }
 
     #[test]

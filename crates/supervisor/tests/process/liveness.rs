@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("who_accepts_as_fast_as_others_come_is_alive", steadily),
         trial("who_was_stopped_is_stuck_until_it_goes_on", stopped),
         trial("who_was_stopped_with_requests_in_it_is_stuck_although_nobody_waits", stopped_busy),
+        trial("who_is_stopped_now_and_then_is_alive", paced),
         trial("who_is_debugged_is_never_stuck", debugged),
         trial("the_queue_of_a_stranger_says_nothing", stranger),
     ]
@@ -150,22 +151,47 @@ async fn stopped_busy() -> Outcome {
     stage.end().await
 }
 
+/// As cpulimit does it.
+async fn paced() -> Outcome {
+    let mut stage = Stage::new(python("", "while True: pass")?).await?;
+    for _ in 0..12 {
+        stage.stop().await?;
+        same(stage.look_at(true), Verdict::Alive)?;
+        let before = ticks(stage.pid)?;
+        signal(stage.pid, Signal::CONT)?;
+        while ticks(stage.pid)? == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    stage.end().await
+}
+
+/// How long it ran, as the kernel writes it.
+fn ticks(pid: u32) -> Result<String, Failed> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ran = line.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(11));
+    Ok(ran.ok_or("no such field")?.to_owned())
+}
+
 async fn debugged() -> Outcome {
-    let port = port::draw()?;
-    let script = format!(
-        "import ctypes,socket,time\nctypes.CDLL(None).ptrace(0,0,0,0)\ns=socket.create_server(('127.0.0.1',{port}))\n\
-         time.sleep(1000)"
-    );
-    let mut launch = Launch { port, ..shell(&format!("exec python3 -c \"{script}\"")) };
-    // Where python3 is depends on the machine: as in the operator's shell.
-    #[expect(clippy::disallowed_methods, reason = "a test has no main that reads it")]
-    launch.environment.extend(std::env::vars_os());
-    let mut stage = Stage::new(launch).await?;
+    let traced = "import ctypes\nctypes.CDLL(None).ptrace(0,0,0,0)";
+    let mut stage = Stage::new(python(traced, "import time\ntime.sleep(1000)")?).await?;
     let status = std::fs::read_to_string(format!("/proc/{}/status", stage.pid))?;
     check(!status.contains("TracerPid:\t0\n"), || "nobody traces it".to_owned())?;
     stage.connect(3)?;
     same(stage.looks(20), vec![Verdict::Alive; 20])?;
     stage.end().await
+}
+
+/// One that listens and never accepts; what it does before and after it listens.
+fn python(before: &str, after: &str) -> Result<Launch, Failed> {
+    let port = port::draw()?;
+    let script = format!("{before}\nimport socket\ns=socket.create_server(('127.0.0.1',{port}))\n{after}");
+    let mut launch = Launch { port, ..shell(&format!("exec python3 -c \"{script}\"")) };
+    // Where python3 is depends on the machine: as in the operator's shell.
+    #[expect(clippy::disallowed_methods, reason = "a test has no main that reads it")]
+    launch.environment.extend(std::env::vars_os());
+    Ok(launch)
 }
 
 async fn stranger() -> Outcome {

@@ -39,7 +39,7 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use dotnet::{DotnetSearch, InstalledFramework};
 pub use effective::{Effective, Group};
 pub use input::{Files, Input, Keeping, Kind, Loaded};
-pub use own::{FOREIGN, ForeignInfo, OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
+pub use own::{IIS_SETTINGS, IisSetting, OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
 pub use plan::{
     AppPlan, Binding, EnvironmentEntry, Handler, LimitInfo, Limits, Origin, PemFile, Plan, PortChoice,
     Program, Scheme, StdoutLog, TlsPlan,

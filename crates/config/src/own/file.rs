@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::foreign::{FOREIGN, ForeignInfo};
+use super::iis::{IIS_SETTINGS, IisSetting};
 use super::options::{OPTIONS, OptionInfo};
 use crate::code::Code;
 use crate::diagnostic::Place;
@@ -92,7 +92,7 @@ impl Reader<'_> {
             let place = self.place(name.span().start);
             let is_table = !key.is_empty() && OPTIONS.iter().any(|option| below(option.key, &key).is_some());
             match (OPTIONS.iter().find(|option| option.key == key), value.get_ref()) {
-                (None, DeValue::Table(inner)) if is_table || holds_foreign(&key, inner) => {
+                (None, DeValue::Table(inner)) if is_table || holds_setting_of_iis(&key, inner) => {
                     self.table(&key, inner);
                 }
                 (None, _) if is_table => {
@@ -143,8 +143,8 @@ impl Reader<'_> {
                 known.push(first);
             }
         }
-        let hint = exactly_foreign(prefix, name)
-            .map(ForeignInfo::hint)
+        let hint = setting_of_iis(prefix, name)
+            .map(IisSetting::hint)
             .or_else(|| nearest(name, &known).map(|almost| format!("did you mean {almost}?")))
             .or_else(|| elsewhere(prefix, name))
             .unwrap_or_else(|| match &known[..] {
@@ -157,25 +157,25 @@ impl Reader<'_> {
 }
 
 /// A table of IIS that has no setting of ours, so that each of its settings is answered at its own place.
-fn holds_foreign(key: &str, table: &DeTable) -> bool {
-    let is_table = |one: &ForeignInfo| below(one.key, key).is_some_and(|rest| !rest.is_empty());
-    !key.is_empty() && table.iter().next().is_some() && FOREIGN.iter().any(is_table)
+fn holds_setting_of_iis(key: &str, table: &DeTable) -> bool {
+    let is_table = |one: &IisSetting| below(one.key, key).is_some_and(|rest| !rest.is_empty());
+    !key.is_empty() && table.iter().next().is_some() && IIS_SETTINGS.iter().any(is_table)
 }
 
-fn exactly_foreign(prefix: &str, name: &str) -> Option<&'static ForeignInfo> {
-    FOREIGN.iter().find(|one| below(one.key, prefix).is_some_and(|rest| rest.eq_ignore_ascii_case(name)))
+fn setting_of_iis(prefix: &str, name: &str) -> Option<&'static IisSetting> {
+    IIS_SETTINGS.iter().find(|one| below(one.key, prefix).is_some_and(|rest| rest.eq_ignore_ascii_case(name)))
 }
 
 /// A setting of IIS in another of its tables. Many names are too common to say more than that.
-fn roughly_foreign(prefix: &str, name: &str) -> Option<&'static ForeignInfo> {
+fn setting_of_iis_elsewhere(prefix: &str, name: &str) -> Option<&'static IisSetting> {
     let top = prefix.split('.').next().unwrap_or_default();
-    let near = |one: &&ForeignInfo| top.is_empty() || one.key.split('.').next() == Some(top);
-    FOREIGN.iter().filter(near).find(|one| one.name().eq_ignore_ascii_case(name))
+    let near = |one: &&IisSetting| top.is_empty() || one.key.split('.').next() == Some(top);
+    IIS_SETTINGS.iter().filter(near).find(|one| one.name().eq_ignore_ascii_case(name))
 }
 
 /// The table of this name, where it stands; none for one that stands there.
 fn table_named(prefix: &str, name: &str) -> Option<&'static str> {
-    let keys = OPTIONS.iter().map(|option| option.key).chain(FOREIGN.iter().map(|one| one.key));
+    let keys = OPTIONS.iter().map(|option| option.key).chain(IIS_SETTINGS.iter().map(|one| one.key));
     let mut tables = keys.filter_map(|key| {
         let found = key.find(&format!(".{name}."))?;
         key.get(..found + 1 + name.len())
@@ -198,8 +198,8 @@ fn elsewhere(prefix: &str, name: &str) -> Option<String> {
         (Some(""), _) => Some(format!("{name} stands at the top of the file, before the first [table]")),
         (Some(table), _) => Some(format!("{name} belongs to [{table}]")),
         (None, Some(option)) => Some(format!("what {flag} says is {} here", option.key)),
-        (None, None) => roughly_foreign(prefix, name)
-            .map(ForeignInfo::hint)
+        (None, None) => setting_of_iis_elsewhere(prefix, name)
+            .map(IisSetting::hint)
             .or_else(|| table_named(prefix, name).map(|table| format!("write [{table}]")))
             .or_else(|| is_attribute().then(|| format!("{name} belongs to <aspNetCore> of web.config"))),
     }

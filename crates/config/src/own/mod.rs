@@ -2,7 +2,7 @@
 //! directory. Flags beat the file; what neither says stays none, and is the caller's default.
 
 mod file;
-mod foreign;
+mod iis;
 mod options;
 mod trust;
 
@@ -17,7 +17,7 @@ use crate::pool::Network;
 use crate::report::{Report, Spanned};
 use crate::value;
 use file::Settings;
-pub use foreign::{FOREIGN, ForeignInfo};
+pub use iis::{IIS_SETTINGS, IisSetting};
 use options as key;
 pub use options::{OPTIONS, OPTIONS_EXAMPLE, OptionInfo};
 
@@ -37,8 +37,8 @@ pub(crate) fn of_pool(name: &str) -> Option<String> {
         is_meant.then(|| format!("{last} stands in falconer.toml, below [{table}]"))
     });
     ours.or_else(|| {
-        let mut of_pool = FOREIGN.iter().filter(|one| one.key.starts_with("applicationPool."));
-        of_pool.find(|one| one.name().eq_ignore_ascii_case(name)).map(ForeignInfo::hint)
+        let mut of_pool = IIS_SETTINGS.iter().filter(|one| one.key.starts_with("applicationPool."));
+        of_pool.find(|one| one.name().eq_ignore_ascii_case(name)).map(IisSetting::hint)
     })
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use config::{
-    Code, FOREIGN, HANDLER_SETTINGS, Honoured, OPTIONS, OPTIONS_EXAMPLE, PartInfo, SECTIONS, SectionInfo,
-    Severity,
+    Code, HANDLER_SETTINGS, Honoured, IIS_SETTINGS, OPTIONS, OPTIONS_EXAMPLE, PartInfo, SECTIONS,
+    SectionInfo, Severity,
 };
 use supervisor::{EventId, Level};
 
@@ -107,7 +107,7 @@ fn configuration() -> String {
         line(&mut out, &format!("| `{}` | {flag} | {} | {meaning} |", option.key, option.values));
     }
     out.push_str(&format!("\n## Example\n\n```toml\n{OPTIONS_EXAMPLE}```\n\n{OF_IIS}"));
-    for one in FOREIGN {
+    for one in IIS_SETTINGS {
         let instead = if one.instead.is_empty() { "nothing" } else { one.instead };
         let note = if one.note.is_empty() { String::new() } else { sentence(one.note) };
         line(&mut out, &format!("| `{}` | {} | {} |", one.key, elements(instead), elements(&note)));

@@ -3,7 +3,7 @@
 
 /// One setting of `applicationHost.config` that `falconer.toml` does not have.
 #[derive(Debug, Clone, Copy)]
-pub struct ForeignInfo {
+pub struct IisSetting {
     /// Where it stands in IIS, as a setting of ours would be named; or a table with all that is in it.
     pub key: &'static str,
     /// What is here in its place; empty for nothing.
@@ -12,12 +12,12 @@ pub struct ForeignInfo {
     pub note: &'static str,
 }
 
-const fn is(key: &'static str, instead: &'static str, note: &'static str) -> ForeignInfo {
-    ForeignInfo { key, instead, note }
+const fn is(key: &'static str, instead: &'static str, note: &'static str) -> IisSetting {
+    IisSetting { key, instead, note }
 }
 
-const fn nothing(key: &'static str, note: &'static str) -> ForeignInfo {
-    ForeignInfo { key, instead: "", note }
+const fn nothing(key: &'static str, note: &'static str) -> IisSetting {
+    IisSetting { key, instead: "", note }
 }
 
 const USER: &str = "the user that runs the server";
@@ -35,7 +35,7 @@ const ON_DEMAND: &str = "a server that runs is ready, and startMode says when it
 const OF_WINDOWS: &str = "it concerns .NET Framework, or Windows";
 
 /// Every one that is known: what administrators copy from `applicationHost.config`.
-pub const FOREIGN: &[ForeignInfo] = &[
+pub const IIS_SETTINGS: &[IisSetting] = &[
     is("applicationPoolDefaults", "[applicationPool]", ONE_SITE),
     is("siteDefaults", "[site]", ONE_SITE),
     is(
@@ -152,7 +152,7 @@ pub const FOREIGN: &[ForeignInfo] = &[
     nothing("webLimits.dynamicRegistrationThreshold", ONE_SITE),
 ];
 
-impl ForeignInfo {
+impl IisSetting {
     /// The setting alone, without the tables around it.
     pub(super) fn name(&self) -> &'static str {
         self.key.rsplit('.').next().unwrap_or(self.key)
@@ -175,10 +175,10 @@ mod tests {
     use crate::own::OPTIONS;
 
     #[test]
-    fn a_name_is_ours_or_foreign_and_once() {
-        for one in FOREIGN {
+    fn a_name_is_ours_or_of_iis_and_once() {
+        for one in IIS_SETTINGS {
             let same = |key: &str| key.eq_ignore_ascii_case(one.key);
-            assert_eq!(FOREIGN.iter().filter(|other| same(other.key)).count(), 1, "{}", one.key);
+            assert_eq!(IIS_SETTINGS.iter().filter(|other| same(other.key)).count(), 1, "{}", one.key);
             assert!(!OPTIONS.iter().any(|option| same(option.key)), "{}", one.key);
             assert!(!one.instead.is_empty() || !one.note.is_empty(), "{}", one.key);
         }

@@ -177,9 +177,9 @@ impl Reloader {
     /// Whether something that was missing is there now. What else changed is told by whoever watches.
     fn has_come(&self, read: &Read) -> bool {
         let now = &read.loaded.diagnostics;
-        let missed = self.told.iter().filter(|one| one.severity == Severity::Missing);
+        let mut missed = self.told.iter().filter(|one| one.severity == Severity::Missing);
         let whole = read.loaded.plan.is_some() && read.gone.is_none();
-        whole && missed.into_iter().any(|old| !now.iter().any(|one| same(old, one)))
+        whole && missed.any(|old| !now.iter().any(|one| same(old, one)))
     }
 
     /// What was said of the plan that holds; gives what was said of the one before.
@@ -281,18 +281,25 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
     }
 
+    /// Who goes on from what stands in this folder now.
+    fn reloader(folder: &Path) -> Reloader {
+        of(Input { folder: folder.to_owned(), descriptors: 1024, ..Input::default() })
+    }
+
+    fn of(input: Input) -> Reloader {
+        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        Reloader::new(input, plan)
+    }
+
     #[test]
     fn what_changed_before_anybody_watched_is_found_and_nothing_else() {
         let folder = folder("early");
         let limit =
             |limit: u32| write(&folder, &format!("processPath=\"/bin/true\" startupTimeLimit=\"{limit}\""));
         limit(10);
-        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
-        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let (mut same, mut other) = (reloader(&folder), reloader(&folder));
         runtime().block_on(async {
-            let mut same = Reloader::new(input.clone(), plan.clone());
             assert!(next(&mut same).await.is_none(), "nothing changed");
-            let mut other = Reloader::new(input, plan);
             limit(20);
             let outcome = next(&mut other).await;
             assert!(
@@ -308,8 +315,7 @@ mod tests {
     fn what_is_said_of_a_change_is_said_once() {
         let folder = folder("news");
         write(&folder, "processPath=\"/bin/true\"");
-        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
-        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let mut reloader = reloader(&folder);
         let codes = |outcome: Option<Outcome>| match outcome {
             Some(Outcome::Accepted { news, .. }) => {
                 news.iter().map(|one| one.code.as_str()).collect::<Vec<_>>()
@@ -317,7 +323,6 @@ mod tests {
             other => panic!("{other:?}"),
         };
         runtime().block_on(async {
-            let mut reloader = Reloader::new(input, plan);
             assert!(next(&mut reloader).await.is_none(), "nothing changed");
             write(&folder, "processPath=\"/bin/true\" hostingModel=\"inprocess\"");
             reloader.changed(Change::Config);
@@ -333,11 +338,9 @@ mod tests {
     fn what_was_missing_and_has_come_is_found_by_itself() {
         let folder = folder("late");
         write(&folder, "processPath=\".\\web.exe\"");
-        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
-        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
-        assert!(plan.app.program.arguments.is_empty(), "nothing to run yet");
+        let mut reloader = reloader(&folder);
+        assert!(reloader.plan().app.program.arguments.is_empty(), "nothing to run yet");
         runtime().block_on(async {
-            let mut reloader = Reloader::new(input, plan);
             assert!(next(&mut reloader).await.is_none(), "nothing changed");
             let runtime =
                 "{\"runtimeOptions\":{\"framework\":{\"name\":\"None.Such\",\"version\":\"1.0.0\"}}}";
@@ -365,10 +368,8 @@ mod tests {
     fn a_folder_that_is_made_anew_counts_when_its_file_is_there() {
         let folder = folder("anew");
         write(&folder, "processPath=\"/bin/true\"");
-        let input = Input { folder: folder.clone(), descriptors: 1024, ..Input::default() };
-        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let mut reloader = reloader(&folder);
         runtime().block_on(async {
-            let mut reloader = Reloader::new(input, plan);
             std::fs::remove_dir_all(&folder).expect("it is ours");
             // Half a copy: enough to run, and without what the web.config says.
             std::fs::create_dir(&folder).expect("a folder");
@@ -391,11 +392,9 @@ mod tests {
         std::fs::create_dir_all(&app).expect("a folder");
         write(&root, "shutdownTimeLimit=\"3\"");
         write(&app, "processPath=\"/bin/true\"");
-        let input =
-            Input { folder: app, site_root: Some(root.clone()), descriptors: 1024, ..Input::default() };
-        let plan = config::load(&input, &DiskFiles).plan.expect("a plan");
+        let mut reloader =
+            of(Input { folder: app, site_root: Some(root.clone()), descriptors: 1024, ..Input::default() });
         runtime().block_on(async {
-            let mut reloader = Reloader::new(input, plan);
             std::fs::remove_file(root.join("web.config")).expect("it is there");
             reloader.changed(Change::Config);
             let Some(Outcome::Refused(why)) = next(&mut reloader).await else { panic!("it is refused") };

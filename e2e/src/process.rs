@@ -34,6 +34,8 @@ pub struct Stat {
     pub parent: u32,
     /// User and system time, in clock ticks.
     pub ticks: u64,
+    /// How many threads it has left. A process whose first thread has ended is `Z` though others still run.
+    pub threads: u64,
     /// Since boot, in clock ticks.
     pub started: u64,
 }
@@ -49,6 +51,7 @@ pub fn stat(pid: u32) -> Option<Stat> {
         state: fields.first()?.chars().next()?,
         parent: u32::try_from(number(1)?).ok()?,
         ticks: number(11)? + number(12)?,
+        threads: number(17)?,
         started: number(19)?,
     })
 }
@@ -57,7 +60,8 @@ pub fn stat(pid: u32) -> Option<Stat> {
 #[must_use]
 pub fn living(pid: u32) -> Option<Process> {
     let stat = stat(pid)?;
-    (stat.state != 'Z' && stat.state != 'X').then_some(Process { pid, started: stat.started })
+    let over = matches!(stat.state, 'Z' | 'X') && stat.threads < 2;
+    (!over).then_some(Process { pid, started: stat.started })
 }
 
 /// Whether it still runs.

@@ -35,7 +35,7 @@ use crate::worker::Worker;
 
 use self::launcher::{Handle, Launcher};
 
-/// Requests wait this much longer than both attempts of a start may take, so that one that hangs twice is
+/// Requests wait this much longer than both attempts of a start may take at the most, so that one that hangs twice is
 /// answered with what went wrong (502.5) and not with the end of patience (503).
 const VERDICT: Duration = Duration::from_secs(1);
 
@@ -152,7 +152,8 @@ fn start_with(setup: AppSetup, launcher: Launcher, first: Event) -> (AppHandle, 
 
 /// How long a request waits for a worker: as long as a start may take, after what must end before it.
 fn patience(settings: &Settings) -> Duration {
-    let start = settings.startup_time_limit * app::ATTEMPTS_MOST + VERDICT;
+    // On a busy machine an attempt is over some time after its limit.
+    let start = (settings.startup_time_limit + app::LAUNCH_GRACE) * app::ATTEMPTS_MOST + VERDICT;
     if settings.overlaps() { start } else { start + settings.drain_limit + settings.shutdown_time_limit }
 }
 

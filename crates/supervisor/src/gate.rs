@@ -8,6 +8,7 @@
 //!
 //! Built with `--cfg loom`, the atomics are the model checker's and the tests below try every interleaving.
 
+use std::cell::Cell;
 use std::sync::Arc;
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -46,10 +47,11 @@ struct Set {
     empty: UnboundedSender<ToSupervisor>,
 }
 
-/// Permission to send one request to one worker. Counts while held; released by drop.
+/// Permission to send one request to one worker. Counts until it is released, at the latest by drop.
 #[derive(Debug)]
 pub struct Lease {
     gate: Arc<Gate>,
+    released: Cell<bool>,
 }
 
 impl Gate {
@@ -70,7 +72,7 @@ impl Gate {
         while state & CLOSED == 0 {
             let entered = state.wrapping_add(ONE + ENTERED);
             match self.state.compare_exchange_weak(state, entered, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(Lease { gate: Arc::clone(self) }),
+                Ok(_) => return Some(Lease { gate: Arc::clone(self), released: Cell::new(false) }),
                 Err(now) => state = now,
             }
         }
@@ -123,13 +125,21 @@ impl Lease {
             self.gate.answered.store(true, Ordering::Relaxed);
         }
     }
+
+    /// The worker has nothing more to do for the request. Whoever sees the end of the answer afterwards sees the worker
+    /// without it, and a client that takes long to read the last of it keeps no worker from its end.
+    pub fn release(&self) {
+        if !self.released.replace(true)
+            && self.gate.state.fetch_sub(ONE, Ordering::AcqRel) & INSIDE == CLOSED + ONE
+        {
+            self.gate.all.one_is_empty();
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.gate.state.fetch_sub(ONE, Ordering::AcqRel) & INSIDE == CLOSED + ONE {
-            self.gate.all.one_is_empty();
-        }
+        self.release();
     }
 }
 
@@ -253,7 +263,10 @@ mod tests {
         one.answered();
         assert!(gates[0].has_answered());
         gates[0].close();
+        one.release();
+        one.release();
         drop(one);
+        assert_eq!(gates[0].inside(), 1);
         assert!(receiver.try_recv().is_err());
         drop(two);
         assert!(receiver.try_recv().is_ok());

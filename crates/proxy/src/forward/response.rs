@@ -136,6 +136,9 @@ impl ResponseSide {
                 }
                 Phase::Ended(outcome) => {
                     let outcome = *outcome;
+                    if outcome == Outcome::Done && sides.request == Progress::Sent {
+                        sides.lease.release();
+                    }
                     ready!(self.poll_flush(context, sides.record, upstream))?;
                     return Poll::Ready(Ok(outcome));
                 }

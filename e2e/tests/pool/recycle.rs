@@ -51,6 +51,10 @@ fn under_load() -> Outcome {
             touch(&folder)?;
             last = another(server, last)?;
         }
+        // On a slow machine that takes longer than the recycles.
+        wait_for("a load", 3 * SOON, || {
+            (record.requests().iter().filter(|it| it.target() != "/pid").count() > 200).then_some(())
+        })?;
         let tally = load.end();
         tally.all_are(&[200])?;
         ensure!(tally.requests() > 200, "{} requests", tally.requests());

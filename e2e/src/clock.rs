@@ -26,10 +26,12 @@ pub fn pause(milliseconds: u64) {
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Outcome<T> {
     let end = now() + limit;
     loop {
+        // Before the look, so that there is one after the limit however long this thread was held up.
+        let last = now() >= end;
         if let Some(found) = look() {
             return Ok(found);
         }
-        if now() >= end {
+        if last {
             return Err(Failure(format!("waited {limit:?} in vain for {what}")));
         }
         std::thread::sleep(LOOK_AGAIN);

@@ -13,6 +13,7 @@ pub mod load;
 pub mod named;
 pub mod outcome;
 pub mod parity;
+pub mod port;
 pub mod process;
 pub mod puppet;
 pub mod record;

@@ -40,6 +40,13 @@ pub struct Stat {
     pub started: u64,
 }
 
+impl Stat {
+    /// Nothing of it runs any more, though nobody may have asked how it ended.
+    fn is_over(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && self.threads < 2
+    }
+}
+
 /// Reads `/proc/PID/stat`; none when there is no such process.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
@@ -60,8 +67,7 @@ pub fn stat(pid: u32) -> Option<Stat> {
 #[must_use]
 pub fn living(pid: u32) -> Option<Process> {
     let stat = stat(pid)?;
-    let over = matches!(stat.state, 'Z' | 'X') && stat.threads < 2;
-    (!over).then_some(Process { pid, started: stat.started })
+    (!stat.is_over()).then_some(Process { pid, started: stat.started })
 }
 
 /// Whether it still runs.
@@ -85,7 +91,7 @@ pub fn descendants(root: u32) -> BTreeSet<Process> {
     let mut next = vec![root];
     while let Some(parent) = next.pop() {
         for (pid, stat) in parents.iter().filter(|(_, stat)| stat.parent == parent) {
-            if stat.state != 'Z' && found.insert(Process { pid: *pid, started: stat.started }) {
+            if !stat.is_over() && found.insert(Process { pid: *pid, started: stat.started }) {
                 next.push(*pid);
             }
         }

@@ -1,6 +1,6 @@
 //! The built binary over one folder: started, watched, signalled, and surely ended.
 
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -246,12 +246,12 @@ impl Drop for Server {
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> std::thread::JoinHandle<()> {
+/// Line by line: half a number is another number, and a line of the other pipe must not come between.
+fn collect(from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut block = [0; 4096];
-        while let Ok(count @ 1..) = from.read(&mut block) {
-            let mut all = into.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend_from_slice(block.get(..count).unwrap_or_default());
+        let (mut from, mut line) = (BufReader::new(from), Vec::new());
+        while let Ok(1..) = from.read_until(b'\n', &mut line) {
+            into.lock().unwrap_or_else(PoisonError::into_inner).append(&mut line);
         }
     })
 }

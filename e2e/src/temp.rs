@@ -1,5 +1,6 @@
 //! Folders that go away with the test.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,10 +18,17 @@ impl TempDir {
     /// # Errors
     /// When the disk refuses.
     pub fn new() -> Outcome<Self> {
-        let name = format!("falconer-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).context(path.display())?;
-        Ok(Self(path))
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("falconer-e2e-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Of a process with our number that was killed: what is in there is not ours.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).context(path.display()),
+            }
+        }
     }
 
     /// Where it is.

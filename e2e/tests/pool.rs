@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -71,6 +72,15 @@ fn order(server: &Server, target: &str, orders: &str) -> Outcome<Client> {
 
 /// The orders of an answer that comes after so many milliseconds.
 fn slow(milliseconds: u64) -> String {
+    late(&format!("sleep:{milliseconds}"))
+}
+
+/// The orders of an answer that comes once this file is there.
+fn once(go: &Path) -> String {
+    late(&format!("await:{}", process::text(go)))
+}
+
+fn late(before: &str) -> String {
     let answer = hex::encode(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow");
-    format!("sleep:{milliseconds};raw:{answer}")
+    format!("{before};raw:{answer}")
 }

@@ -1,13 +1,13 @@
 //! Promise: an app with a network of its own is reached through the server and by nobody else.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use e2e::clock::seconds;
 use e2e::server::serve_folder;
 use e2e::{Context as _, Options, Outcome, Puppet, Server, Suite};
-use e2e::{ensure, process, wait_for};
+use e2e::{client, ensure, process, wait_for};
 use rustix::process::Signal;
 
 /// `CAP_SYS_ADMIN` among the effective capabilities.
@@ -37,7 +37,7 @@ fn refused() -> Outcome {
     serve_folder(&folder, &options, |server, _| {
         let response = server.get("/x")?;
         ensure!(response.status == 502, "{}", response.describe());
-        server.wait_output("without --private-network", seconds(3))
+        server.wait_output("without --private-network", seconds(10))
     })
 }
 
@@ -47,12 +47,14 @@ fn alone() -> Outcome {
     serve_folder(&folder, &options, |server, _| {
         let first = served(server)?;
         ensure!(network(first)? != network(std::process::id())?, "the same network");
-        let port = port(server)?;
-        let outside = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)));
-        ensure!(outside.is_err(), "anybody may connect to port {port}");
+        let port = wait_for("the line of its start", seconds(10), || port(server).ok())?;
+        // Somebody else may listen there outside.
+        let outside = client::get(SocketAddr::from(([127, 0, 0, 1], port)), "/x");
+        let answered = outside.ok().and_then(|response| response.pid());
+        ensure!(answered != Some(first), "anybody may connect to port {port}");
         process::signal(first, Signal::KILL)?;
-        wait_for("the app's end", seconds(3), || process::living(first).is_none().then_some(()))?;
-        let second = wait_for("another one", seconds(5), || served(server).ok())?;
+        wait_for("the app's end", seconds(10), || process::living(first).is_none().then_some(()))?;
+        let second = wait_for("another one", seconds(10), || served(server).ok())?;
         ensure!(second != first && network(second)? != network(std::process::id())?, "not a new one");
         Ok(())
     })

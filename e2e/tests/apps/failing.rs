@@ -26,7 +26,7 @@ pub(super) fn add(suite: Suite) -> Suite {
 
 fn fails(app: &Failing) -> Outcome {
     let folder = Folder::app(app.name)?;
-    folder.replace("web.config", "<aspNetCore ", "<aspNetCore startupTimeLimit=\"6\" ")?;
+    folder.replace("web.config", "<aspNetCore ", "<aspNetCore startupTimeLimit=\"10\" ")?;
     let mut options = Options::new(folder.path()).dotnet()?;
     for setting in app.environment {
         options = options.arg("--env").arg(setting);
@@ -45,7 +45,7 @@ fn fails(app: &Failing) -> Outcome {
         server.output()
     );
     for words in app.said {
-        server.wait_output(words, seconds(3)).context(server.output())?;
+        server.wait_output(words, seconds(10)).context(server.output())?;
     }
     server.stop(seconds(15))
 }

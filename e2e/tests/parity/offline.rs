@@ -174,16 +174,21 @@ fn slow_end() -> Outcome {
 fn drained() -> Outcome {
     Hosting::new().attribute("shutdownTimeLimit", "30").serve(|site| {
         let pid = site.pid()?;
+        let mut waiter = site.server.client()?;
+        waiter.send("GET /Wait?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")?;
         let mut halves = Vec::new();
         for _ in 0..2 {
             let mut client = site.server.client()?;
-            client.send("POST /Length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf.")?;
+            let lines = "Host: a\r\nExpect: 100-continue\r\nContent-Length: 10";
+            client.send(format!("POST /Length HTTP/1.1\r\n{lines}\r\n\r\n"))?;
+            // It comes when the app begins to read.
+            let go = client.head(now() + SOON)?;
+            ensure!(go.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&go));
+            client.send("half.")?;
             halves.push(client);
         }
-        let mut waiter = site.server.client()?;
-        waiter.send("GET /Wait?ms=2000 HTTP/1.1\r\nHost: a\r\n\r\n")?;
-        // Long enough for all three to have reached the app.
-        pause(500);
+        // The first one is in the app by then.
+        pause(1000);
         site.folder.write(NAME, PAGE)?;
         page(site, PAGE)?;
         for client in &mut halves {

@@ -11,17 +11,12 @@ pub(super) const TRIALS: &[Trial] = &[
     ("the path base becomes PathBase", path_base),
 ];
 
-/// Apart from the ports that other trials try.
-fn port() -> u32 {
-    21_000 + std::process::id() % 4_000
-}
-
 fn addresses(site: &Site) -> Outcome<String> {
     site.text("/ServerAddresses")
 }
 
 fn fixed() -> Outcome {
-    let port = port();
+    let port = e2e::port::free_of(e2e::port::UNDRAWN)?;
     Hosting::new().variable("ASPNETCORE_PORT", &port.to_string()).serve(|site| {
         let addresses = addresses(site)?;
         ensure!(addresses == format!("http://127.0.0.1:{port}"), "{addresses}");
@@ -52,8 +47,7 @@ fn bad() -> Outcome {
             Ok(())
         })?;
     }
-    let above = (48_001..48_101).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    let above = above.context("a hundred ports are taken")?.to_string();
+    let above = e2e::port::free_of(e2e::port::above_drawn()?)?.to_string();
     Hosting::new().variable("ASPNETCORE_PORT", &above).serve(|site| {
         let addresses = addresses(site)?;
         ensure!(addresses.ends_with(&above), "{addresses}");

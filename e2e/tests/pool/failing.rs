@@ -31,14 +31,14 @@ fn exits_at_once() -> Outcome {
     let span = if trials(0) > 0 { 30 } else { 6 };
     serve_folder(&folder, &options, |server, record| {
         let (begun, used) = (now(), process::ticks_of_tree(server.pid()));
-        let (mut asked, mut slowest, mut held) = (0_u32, Duration::ZERO, 0);
+        let (mut asked, mut held) = (0, Vec::new());
         while begun.elapsed() < seconds(span) {
             let at = now();
             let response = server.get("/x")?;
             let took = at.elapsed();
             ensure!(response.status == 502, "{}", response.describe());
             if response.field("Retry-After").is_some() {
-                (held, slowest) = (held + 1, slowest.max(took));
+                held.push(took);
             }
             asked += 1;
             std::thread::sleep(Duration::from_millis(50).saturating_sub(took));
@@ -46,14 +46,17 @@ fn exits_at_once() -> Outcome {
         let starts = record.starts().len();
         let most = if span == 30 { 8 } else { 6 };
         ensure!((4..=most).contains(&starts), "{starts} starts in {span} s");
-        ensure!(held * 10 >= asked * 8, "{held} of {asked} were answered at once");
-        // A busy machine may hold up one; the median says what is meant and is far below.
-        ensure!(slowest < Duration::from_millis(500), "the slowest took {slowest:?}");
+        // The others waited for a start, each for another one.
+        ensure!(asked - held.len() <= starts, "{} of {asked} were answered at once", held.len());
+        held.sort_unstable();
+        // A busy machine may hold up some; the median says what is meant and is far below.
+        let median = *held.get(held.len() / 2).context("nobody was answered at once")?;
+        ensure!(median < Duration::from_millis(250), "the median is {median:?}");
         let ticks = process::ticks_of_tree(server.pid()) - used;
         // A tick is 10 ms of one processor: 2 % of the span, and what the starts themselves take.
         ensure!(ticks <= 2 * span + 5 * starts as u64, "{ticks} ticks of CPU in {span} s");
         folder.replace("web.config", "PUPPET_EXIT", "MENDED")?;
-        wait_for("the mended app", seconds(3), || server.get("/x").ok().filter(|it| it.status == 200))?;
+        wait_for("the mended app", SOON, || server.get("/x").ok().filter(|it| it.status == 200))?;
         Ok(())
     })
 }
@@ -70,8 +73,8 @@ fn ends_unanswered() -> Outcome {
         }
         let starts = record.starts().len();
         ensure!((3..=6).contains(&starts), "{starts} starts in 4 s");
-        server.wait_output("[2011]", seconds(1))?;
-        server.wait_output("[2006]", seconds(1))
+        server.wait_output("[2011]", SOON)?;
+        server.wait_output("[2006]", SOON)
     })
 }
 
@@ -170,14 +173,15 @@ fn stopped_on_purpose() -> Outcome {
 }
 
 fn timed_out() -> Outcome {
-    serve(&Puppet::new().attribute("requestTimeout", "00:00:01"), &[], |server, _| {
+    serve(&Puppet::new().attribute("requestTimeout", "00:00:03"), &[], |server, _| {
         pid(server)?;
         let clients: Vec<_> = (0..8).map(|_| order(server, "/x", "hang")).collect::<Outcome<_>>()?;
         for mut client in clients {
             ensure!(client.response()?.status == 502, "it is not given up");
         }
-        server.wait_output("took longer than requestTimeout (1 s)", seconds(2))?;
-        server.wait_output("7 requests to application '/' took longer", seconds(12))?;
+        server.wait_output("took longer than requestTimeout (3 s)", SOON)?;
+        // The next line comes ten seconds later.
+        server.wait_output("7 requests to application '/' took longer", 2 * SOON)?;
         let lines = server.output().matches("[2012]").count();
         ensure!(lines == 2, "{lines} lines");
         Ok(())
@@ -186,7 +190,9 @@ fn timed_out() -> Outcome {
 
 /// Both end with a reset over a connection that was used before, as the end of an unused one would.
 fn asked_once(server: &mut Server, record: &Record) -> Outcome {
-    let begun = format!("raw:{};sleep:100;reset", hex::encode(b"HTTP/1.1 200 OK\r\nContent-"));
+    // The reset destroys what nobody has read yet, so there is time for that; less than the second after which nothing
+    // is asked again.
+    let begun = format!("raw:{};sleep:900;reset", hex::encode(b"HTTP/1.1 200 OK\r\nContent-"));
     for (path, orders) in [("/begun", begun.as_str()), ("/late", "sleep:1500;reset")] {
         let mut client = server.client()?;
         client.get("/first")?;

@@ -23,7 +23,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
 const MORE: &[&str] = &["--upstream-connections=400"];
 const ALONE: &[&str] = &["--upstream-connections=1"];
 const SHORT_QUEUE: &[&str] = &["--upstream-connections=1", "--queue-length=10"];
-const UNUSED: &[&str] = &["--connection-timeout=1"];
+const UNUSED: &[&str] = &["--connection-timeout=3"];
 const SLOW_HEAD: &[&str] = &["--header-wait-timeout=1"];
 
 /// What one process gets by default.
@@ -31,8 +31,9 @@ const MOST: usize = 256;
 /// How long something does not happen that must not.
 const A_WHILE: u64 = 1800;
 
+/// For a client; the app that answers on must not be taken for one that is late where it is held up for a moment.
 fn impatient() -> Puppet {
-    Puppet::new().attribute("requestTimeout", "00:00:01")
+    Puppet::new().attribute("requestTimeout", "00:00:03")
 }
 
 /// Requests that the app is at work on until they are released.

@@ -74,6 +74,6 @@ fn stops_over(folder: &Folder, arguments: &[&str], prepare: Prepare) -> Outcome 
         // The drain, the app's shutdownTimeLimit, and what a busy machine takes.
         server.stop(seconds(20))?;
         drop(client);
-        wait_for("the end of every process", seconds(2), || process::marked(&mark).is_empty().then_some(()))
+        wait_for("the end of every process", SOON, || process::marked(&mark).is_empty().then_some(()))
     })
 }

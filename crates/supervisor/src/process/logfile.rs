@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use config::StdoutLog;
+use tokio::sync::watch;
 
 use crate::process::logfile::files::Files;
 
@@ -25,6 +26,8 @@ const STACK: usize = 128 << 10;
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// A thread writes them.
+    writing: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +72,13 @@ impl Queue {
         state.ended = true;
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Resolves once all that was taken until the end is in the file, or there is none; a disk that hangs may keep it for
+    /// ever, so the caller sets a deadline.
+    pub(super) async fn written(&self) {
+        // The sender is ours.
+        let _ = self.writing.subscribe().wait_for(|writing| !writing).await;
     }
 
     /// Forgets everything, also what comes: there is no file.
@@ -120,15 +130,18 @@ pub(super) fn write_to_file(
 ) {
     let thread = std::thread::Builder::new().name("app-log".into()).stack_size(STACK);
     let without_thread = (Arc::clone(&queue), log.folder.clone(), failed.clone());
+    queue.writing.send_replace(true);
     let started = thread.spawn(move || {
         if let Err((path, error)) = write(&queue, &log, pid) {
             queue.give_up();
             failed(path, error);
         }
+        queue.writing.send_replace(false);
     });
     if let Err(error) = started {
         let (queue, folder, failed) = without_thread;
         queue.give_up();
+        queue.writing.send_replace(false);
         failed(folder, error);
     }
 }

@@ -107,6 +107,13 @@ impl Output {
         let _ = wait.await;
     }
 
+    /// Resolves once the end is in the log; the caller sets a deadline.
+    pub(super) async fn written(&self) {
+        if let Some(log) = self.0.as_ref().and_then(|shared| shared.log.as_ref()) {
+            log.written().await;
+        }
+    }
+
     /// The app is gone: the thread reads what is there and ends.
     pub(super) fn end(&self) {
         if let Some(shared) = &self.0 {

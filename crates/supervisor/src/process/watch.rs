@@ -21,7 +21,8 @@ use crate::process::{Launch, ProcessEvent, wire};
 
 /// A keeper reads its order at once; one that does not is broken.
 const ORDER_DEADLINE: Duration = Duration::from_secs(10);
-/// At the end the pipes have no writer left, so this is far more than the reader needs.
+/// At the end the pipes have no writer left, so this is far more than the reader needs, and the log where its disk does
+/// not hang. Who waits for the end of the app may end the server then, and the log with it.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Tells events of one worker, until `Gone` is told.
@@ -108,7 +109,11 @@ async fn follow(spawner: Spawner, follow: Follow, ends: Ends) {
         teller.keeper_failed(&failure, path);
     }
     output.end();
-    let _ = timeout(LAST_OUTPUT, output.settle()).await;
+    let last = async {
+        output.settle().await;
+        output.written().await;
+    };
+    let _ = timeout(LAST_OUTPUT, last).await;
     teller.tell(ProcessEvent::Gone);
 }
 

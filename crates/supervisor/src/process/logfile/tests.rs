@@ -112,3 +112,22 @@ fn a_failure_is_told_and_the_queue_goes_on_taking() {
     let state = queue.lock();
     assert_eq!((state.bytes, state.dropped), (0, 0));
 }
+
+#[test]
+fn the_end_can_be_waited_for() {
+    let folder = std::env::temp_dir().join(format!("falconer-logfile-{}", std::process::id()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let written = |queue: &Queue| {
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), queue.written()).await })
+    };
+    written(&Queue::default()).expect("nobody writes it");
+    let queue = Arc::new(Queue::default());
+    let log = StdoutLog { folder: folder.clone(), prefix: "x".into(), max_size: None, max_files: None };
+    write_to_file(Arc::clone(&queue), log, 7, |_, error| panic!("{error}"));
+    queue.push(b"last words");
+    queue.end();
+    written(&queue).expect("it has an end");
+    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "last words");
+    std::fs::remove_dir_all(folder).unwrap();
+}

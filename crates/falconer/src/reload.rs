@@ -259,7 +259,13 @@ fn has_web_config(folder: &Path) -> bool {
 mod tests {
     use super::*;
 
+    /// What comes of what was asked for.
     async fn next(reloader: &mut Reloader) -> Option<Outcome> {
+        tokio::time::timeout(Duration::from_secs(20), reloader.next()).await.ok()
+    }
+
+    /// What comes by itself within a moment, which is nothing.
+    async fn soon(reloader: &mut Reloader) -> Option<Outcome> {
         tokio::time::timeout(Duration::from_secs(1), reloader.next()).await.ok()
     }
 
@@ -299,14 +305,14 @@ mod tests {
         limit(10);
         let (mut same, mut other) = (reloader(&folder), reloader(&folder));
         runtime().block_on(async {
-            assert!(next(&mut same).await.is_none(), "nothing changed");
+            assert!(soon(&mut same).await.is_none(), "nothing changed");
             limit(20);
             let outcome = next(&mut other).await;
             assert!(
                 matches!(outcome, Some(Outcome::Accepted { cause: RecycleCause::Config, .. })),
                 "{outcome:?}"
             );
-            assert!(next(&mut other).await.is_none(), "it is told once");
+            assert!(soon(&mut other).await.is_none(), "it is told once");
         });
         std::fs::remove_dir_all(&folder).expect("it is ours");
     }
@@ -323,7 +329,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         runtime().block_on(async {
-            assert!(next(&mut reloader).await.is_none(), "nothing changed");
+            assert!(soon(&mut reloader).await.is_none(), "nothing changed");
             write(&folder, "processPath=\"/bin/true\" hostingModel=\"inprocess\"");
             reloader.changed(Change::Config);
             assert_eq!(codes(next(&mut reloader).await), ["inprocess"]);
@@ -341,7 +347,7 @@ mod tests {
         let mut reloader = reloader(&folder);
         assert!(reloader.plan().app.program.arguments.is_empty(), "nothing to run yet");
         runtime().block_on(async {
-            assert!(next(&mut reloader).await.is_none(), "nothing changed");
+            assert!(soon(&mut reloader).await.is_none(), "nothing changed");
             let runtime =
                 "{\"runtimeOptions\":{\"framework\":{\"name\":\"None.Such\",\"version\":\"1.0.0\"}}}";
             std::fs::write(folder.join("web.runtimeconfig.json"), runtime).expect("a file");
@@ -350,7 +356,7 @@ mod tests {
             // Dropped and called again, as when events come meanwhile.
             let mut tries = std::iter::repeat_with(|| ()).take(30);
             let outcome = loop {
-                match next(&mut reloader).await {
+                match soon(&mut reloader).await {
                     None if tries.next().is_some() => {}
                     outcome => break outcome,
                 }

@@ -124,11 +124,14 @@ fn ask(address: SocketAddr) -> (String, bool) {
 
 const SHORT: Duration = Duration::from_millis(500);
 
-/// One byte every 50 ms, far from any other limit.
+/// More than a machine that is busy takes for anything, and less than a whole answer of [`trickle`].
+const MIDDLE: Duration = Duration::from_secs(2);
+
+/// One byte every 50 ms, for four seconds.
 fn trickle(stream: &mut TcpStream) {
-    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n";
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n";
     let mut sent = stream.write_all(head);
-    for _ in 0..60 {
+    for _ in 0..80 {
         std::thread::sleep(Duration::from_millis(50));
         sent = sent.and_then(|()| stream.write_all(b"x"));
     }
@@ -136,7 +139,7 @@ fn trickle(stream: &mut TcpStream) {
 
 #[test]
 fn the_total_limit_is_a_502_before_the_answer_and_a_reset_within() {
-    let limits = || Limits { total_timeout: SHORT, ..Limits::default() };
+    let limits = || Limits { total_timeout: MIDDLE, ..Limits::default() };
     let (text, in_order) = ask(serve(limits(), |_| std::thread::sleep(Duration::from_secs(5))));
     assert!(text.starts_with("HTTP/1.1 502 ") && text.contains("totalTimeout"), "{text}");
     assert!(in_order);
@@ -146,9 +149,9 @@ fn the_total_limit_is_a_502_before_the_answer_and_a_reset_within() {
 
 #[test]
 fn without_a_total_limit_only_each_wait_counts() {
-    let limits = Limits { request_timeout: SHORT, ..Limits::default() };
+    let limits = Limits { request_timeout: MIDDLE, ..Limits::default() };
     let (text, in_order) = ask(serve(limits, trickle));
-    assert!(text.ends_with(&"x".repeat(60)) && in_order, "{text}");
+    assert!(text.ends_with(&"x".repeat(80)) && in_order, "{text}");
 }
 
 fn empty(stream: &mut TcpStream) {
@@ -221,7 +224,9 @@ fn a_request_without_a_connection_to_its_worker_waits_for_so_long_and_so_many_wa
     while runtime.block_on(proxy.totals()).upstream_opened < 1 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    proxy.reconfigure(Site { limits: Limits { request_timeout: 2 * SHORT, ..limits }, ..Site::default() });
+    // Both are to be there before the time of either is over.
+    proxy.reconfigure(Site { limits: Limits { request_timeout: 2 * MIDDLE, ..limits }, ..Site::default() });
+    runtime.block_on(proxy.totals());
     // The queue has room for one; who is refused is told at once, and the one who waits when its time is over.
     let mut clients: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();
     for client in &mut clients {

@@ -2,21 +2,31 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// For tests that start a process or ask who holds a descriptor, which may run beside each other in one process: until it has
+/// executed its program, a new process holds whatever is open here.
+pub(crate) fn nobody_starts() -> MutexGuard<'static, ()> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Holds a port by a socket that never listens.
 pub(crate) struct KeptPort {
     _holder: OwnedFd,
     pub(crate) address: SocketAddr,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl KeptPort {
     /// Any port of this host.
     pub(crate) fn of(host: &str) -> Self {
+        let alone = nobody_starts();
         let holder = bound(SocketAddr::new(host.parse().unwrap(), 0));
         let address = rustix::net::getsockname(&holder).unwrap().try_into().unwrap();
-        Self { _holder: holder, address }
+        Self { _holder: holder, address, _alone: alone }
     }
 
     /// Listens there; more than one may.

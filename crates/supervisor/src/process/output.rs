@@ -266,6 +266,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::process::kept_port::nobody_starts;
 
     fn started() -> (PairingToken, Output, Ends) {
         let token = PairingToken::generate().unwrap();
@@ -284,6 +285,8 @@ mod tests {
 
     #[test]
     fn what_was_printed_is_in_the_report_once_settled() {
+        // A stream ends when nobody holds its other end any more.
+        let _alone = nobody_starts();
         block_on(async {
             let (token, output, (stdout, stderr)) = started();
             rustix::io::write(&stdout, b"out\n").unwrap();

@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_listener_of_somebody_else_is_a_strangers() {
-        let listener = TcpListener::bind("[::1]:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = KeptPort::of("::1");
+        let (address, _listener) = (port.address, port.listen());
         let childless = KeptListeners::of(std::process::id());
         assert_eq!(ListenerProbe::default().verify(address, &childless), Ownership::Stranger);
     }

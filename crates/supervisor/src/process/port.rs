@@ -94,7 +94,9 @@ mod tests {
         let ports: Vec<u16> = (0..20).map(|_| draw().unwrap()).collect();
         assert!(ports.iter().all(|port| (10_000..EPHEMERAL).contains(port)), "{ports:?}");
         assert!(ports.iter().any(|port| *port != ports[0]));
-        TcpListener::bind(("127.0.0.1", ports[0])).unwrap();
+        // One may have become somebody else's by now.
+        let taken = ports.iter().filter(|&&port| TcpListener::bind(("127.0.0.1", port)).is_err());
+        assert!(taken.count() <= 1, "{ports:?}");
     }
 
     #[test]

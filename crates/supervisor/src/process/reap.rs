@@ -132,6 +132,7 @@ fn ours() -> MutexGuard<'static, BTreeSet<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::kept_port::nobody_starts;
 
     #[expect(clippy::disallowed_methods, reason = "a child that ends by itself")]
     fn short() -> Command {
@@ -145,8 +146,10 @@ mod tests {
     #[expect(clippy::zombie_processes, reason = "that somebody else waits for it is what is tested")]
     #[test]
     fn strangers_are_reaped_and_keepers_are_not() {
+        let alone = nobody_starts();
         let keeper = start(&mut short()).unwrap();
         let stranger = short().spawn().unwrap();
+        drop(alone);
         let mut reaped = 0;
         for _ in 0..500 {
             reaped += reap_strangers([keeper.id(), stranger.id()].into_iter());

@@ -18,13 +18,15 @@ use crate::process::watch::Follow;
 use crate::process::wire::Reply;
 use crate::process::{Exit, ProcessEvent, logfile};
 
-/// How long an exit before readiness may wait for the output that explains it.
-const EXPLANATION: Duration = Duration::from_millis(100);
+/// How long an exit before readiness may wait for the output that explains it. Far more than the reader needs, unless the
+/// machine lets it wait or somebody prints on.
+const EXPLANATION: Duration = Duration::from_millis(500);
 /// A command is one byte: it is written at once or never.
 const COMMAND: Duration = Duration::from_secs(1);
 /// The end of an owner that is the started process itself is told after its exit status, which follows within
-/// this.
-const STATUS_FOLLOWS: Duration = Duration::from_millis(50);
+/// this, also on a machine that lets the keeper wait. Less than a request waits for a dying worker to be withdrawn: only who
+/// knows of a SIGKILL by then repeats it.
+const STATUS_FOLLOWS: Duration = Duration::from_millis(500);
 
 /// How far the started process has come.
 enum Phase {

@@ -96,9 +96,8 @@ pub(super) fn name(pid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
+    use crate::process::kept_port::KeptPort;
 
     #[test]
     fn this_process_descends_from_its_parent_and_holds_its_listener() {
@@ -109,8 +108,8 @@ mod tests {
         assert_eq!(found.parent, parent);
         assert!(descendants(me).iter().all(|process| process.pid != me));
 
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = KeptPort::of("127.0.0.1");
+        let (address, _listener) = (port.address, port.listen());
         let row = proctcp::listeners().into_iter().find(|row| row.address == address).expect("it listens");
         assert!(holds(me, row.inode));
         assert_eq!(owner(parent, row.inode), Some(me));

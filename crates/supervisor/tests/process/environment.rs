@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 
@@ -61,17 +62,15 @@ async fn surroundings() -> Outcome {
     }
     // SCHED_BATCH.
     same(stat(pid, 41), Some(3))?;
-    let mut open = Vec::new();
-    for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
-        let target = fs::read_link(entry.path())?.display().to_string();
-        open.push(format!(
-            "{} {}",
-            entry.file_name().display(),
-            target.split(':').next().unwrap_or_default()
-        ));
+    let expected = ["0 /dev/null", "1 pipe", "2 pipe"];
+    // Until it has begun, it opens libraries; what was left to it stays open.
+    for _ in 0..1000 {
+        if open_files(pid)? == expected {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    open.sort();
-    same(open, ["0 /dev/null", "1 pipe", "2 pipe"].map(str::to_owned).to_vec())?;
+    same(open_files(pid)?, expected.map(str::to_owned).to_vec())?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     for line in ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "NoNewPrivs:\t1"] {
         check(status.lines().any(|seen| seen == line), || format!("{line} is not in\n{status}"))?;
@@ -80,6 +79,20 @@ async fn surroundings() -> Outcome {
     drop(leak);
     app.handle.kill();
     app.rest().await.map(drop)
+}
+
+/// What a process has open, by number.
+fn open_files(pid: u32) -> std::io::Result<Vec<String>> {
+    let mut open = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
+        // One that was closed meanwhile is not open.
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let target = target.display().to_string();
+        let kind = target.split(':').next().unwrap_or_default();
+        open.push(format!("{} {kind}", entry.file_name().display()));
+    }
+    open.sort();
+    Ok(open)
 }
 
 async fn silent() -> Outcome {

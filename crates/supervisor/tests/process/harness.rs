@@ -9,11 +9,14 @@ use std::time::Duration;
 use contract::PairingToken;
 use libtest_mimic::{Failed, Trial};
 use supervisor::WorkerId;
-use supervisor::process::{Launch, ProcessEvent, ProcessHandle, Spawner, port};
+use supervisor::process::{Launch, ProcessEvent, ProcessHandle, Spawner};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// No test here waits longer for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A port that nobody listens on, for apps that do not either. A drawn one could be another test's meanwhile.
+pub(crate) const NOBODYS: u16 = 1;
 
 pub(crate) type Outcome = Result<(), Failed>;
 
@@ -37,10 +40,10 @@ pub(crate) fn same<T: std::fmt::Debug + PartialEq>(seen: T, expected: T) -> Outc
     check(seen == expected, || format!("seen {seen:?}, expected {expected:?}"))
 }
 
-/// A word that no other test and no other run uses.
+/// A word that no other test and no other run uses, and that is no part of another one: a number, also for `sleep`.
 pub(crate) fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("{}0{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("{:07}{:05}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A folder that is removed at the end.
@@ -79,7 +82,7 @@ pub(crate) fn program(path: &Path, arguments: &[&str]) -> Launch {
         folder: "/".into(),
         environment: Vec::new(),
         token: PairingToken::generate().expect("randomness"),
-        port: port::draw().expect("a free port"),
+        port: NOBODYS,
         startup_time_limit: PATIENCE,
         stdout_log: None,
         console_redirection: true,

@@ -52,6 +52,32 @@ impl Stage {
         Ok(())
     }
 
+    /// How many wait to be accepted, as the kernel's table of listeners has it.
+    fn waiting(&self) -> Result<u32, Failed> {
+        let SocketAddr::V4(address) = self.address else { return Err("no IPv4 address".into()) };
+        let local = u32::from_ne_bytes(address.ip().octets());
+        let local = format!("{local:08X}:{:04X}", address.port());
+        let table = std::fs::read_to_string("/proc/self/net/tcp")?;
+        let mut rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row[1] == local && row[3] == "0A").ok_or("it does not listen")?;
+        let queue = row[4].split_once(':').ok_or("no queue")?.1;
+        Ok(u32::from_str_radix(queue, 16)?)
+    }
+
+    /// Until so many wait: whoever has connected may know of it before the listener does.
+    async fn until_waiting(&self, wanted: impl Fn(u32) -> bool) -> Outcome {
+        while !wanted(self.waiting()?) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Until one more of those who wait was accepted, if any does.
+    async fn until_accepted(&self) -> Outcome {
+        let before = self.waiting()?;
+        self.until_waiting(|now| now == 0 || now < before).await
+    }
+
     fn look(&mut self) -> Verdict {
         self.look_at(false)
     }
@@ -97,6 +123,7 @@ async fn never() -> Outcome {
     let mut stage = Stage::new(role(&["listen", "ADDRESS"])?).await?;
     same(stage.looks(20), vec![Verdict::Alive; 20])?;
     stage.connect(2)?;
+    stage.until_waiting(|now| now == 2).await?;
     same(stage.looks(5), vec![Verdict::Alive; 5])?;
     // More of them change nothing, and neither does one that goes.
     stage.connect(1)?;
@@ -110,7 +137,7 @@ async fn slowly() -> Outcome {
     stage.connect(20)?;
     for _ in 0..20 {
         same(stage.look(), Verdict::Alive)?;
-        tokio::time::sleep(Duration::from_millis(160)).await;
+        stage.until_accepted().await?;
     }
     stage.end().await
 }
@@ -122,7 +149,7 @@ async fn steadily() -> Outcome {
         // Never fewer than before.
         stage.connect(3)?;
         same(stage.look(), Verdict::Alive)?;
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        stage.until_accepted().await?;
     }
     stage.end().await
 }
@@ -131,9 +158,10 @@ async fn stopped() -> Outcome {
     let mut stage = Stage::new(role(&["accept", "ADDRESS", "0"])?).await?;
     stage.stop().await?;
     stage.connect(3)?;
+    stage.until_waiting(|now| now == 3).await?;
     same(stage.looks(12), stuck())?;
     signal(stage.pid, Signal::CONT)?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    stage.until_waiting(|now| now == 0).await?;
     same(stage.looks(12), vec![Verdict::Alive; 12])?;
     stage.end().await
 }

@@ -1,10 +1,11 @@
 //! An app in a network of its own.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Signal;
 use supervisor::process::liveness::{Liveness, Verdict};
 use supervisor::process::ownership::{KeptListeners, ListenerProbe, Ownership};
@@ -55,7 +56,12 @@ async fn killed(mut app: App) -> Outcome {
 
 async fn reached() -> Outcome {
     let own = std::fs::read_link("/proc/self/ns/net")?;
-    let (app, pid, address, listeners) = listening(port::draw()?).await?;
+    let port = port::draw()?;
+    // Held outside, by one who never listens: nobody does.
+    let kind = (AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC);
+    let holder = rustix::net::socket_with(kind.0, kind.1, kind.2, None)?;
+    rustix::net::bind(&holder, &SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let (app, pid, address, listeners) = listening(port).await?;
     check(std::fs::read_link(format!("/proc/{pid}/ns/net"))? != own, || "the same network".to_owned())?;
     check(TcpStream::connect(address).is_err(), || "anybody may connect".to_owned())?;
     let connection = listeners.connect(address).await?;
@@ -100,7 +106,8 @@ async fn stuck() -> Outcome {
 
 async fn elsewhere() -> Outcome {
     let (told, real) = (port::draw()?, port::draw()?);
-    let limit = Duration::from_millis(500);
+    // Long enough for a machine that is busy to have started it.
+    let limit = Duration::from_secs(3);
     let launch = program(&this_binary(), &["listen", &format!("127.0.0.1:{real}")]);
     let launch = Launch { port: told, startup_time_limit: limit, private_network: true, ..launch };
     let mut app = App::start(launch)?;

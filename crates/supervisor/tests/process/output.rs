@@ -155,10 +155,16 @@ async fn bounded() -> Outcome {
 async fn no_log() -> Outcome {
     let log =
         StdoutLog { folder: "/dev/null/logs".into(), prefix: "x".into(), max_size: None, max_files: None };
-    let script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end; sleep 0.3";
-    let mut app = App::start(Launch { stdout_log: Some(log), ..shell(script) })?;
+    let folder = Folder::new()?;
+    let told = folder.0.join("told");
+    let script = format!(
+        "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end; until [ -e {} ]; do sleep 0.02; done",
+        told.display()
+    );
+    let mut app = App::start(Launch { stdout_log: Some(log), ..shell(&script) })?;
     app.started().await?;
     let event = app.next().await?;
+    fs::write(told, "")?;
     let ProcessEvent::LogFile { path, error } = event else { return Err(format!("{event:?}").into()) };
     check(path.starts_with("/dev/null/logs") && !error.is_empty(), || format!("{path:?}: {error}"))?;
     same(app.rest().await?, vec!["Exited(Code(0))".to_owned(), "Gone".to_owned()])?;

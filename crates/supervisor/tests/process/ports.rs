@@ -8,7 +8,9 @@ use rustix::process::Signal;
 use supervisor::process::ownership::{KeptListeners, ListenerProbe, Ownership};
 use supervisor::process::{Launch, NotListening, ProcessEvent, port};
 
-use crate::harness::{App, Outcome, check, program, same, shell, signal, this_binary, trial};
+use crate::harness::{
+    App, Folder, NOBODYS, Outcome, check, program, same, shell, signal, this_binary, trial,
+};
 use crate::roles::Outsider;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -52,7 +54,8 @@ async fn ready() -> Outcome {
         (&["[::1]"], "[::1]"),
         (&["0.0.0.0"], "127.0.0.1"),
         (&["[::]"], "127.0.0.1"),
-        (&["[::1]", "127.0.0.1"], "127.0.0.1"),
+        // In this order, since it may be looked at between the two.
+        (&["127.0.0.1", "[::1]"], "127.0.0.1"),
     ];
     for (listens, expected) in cases {
         let port = port::draw()?;
@@ -96,10 +99,17 @@ async fn child_owns() -> Outcome {
 
 async fn launcher() -> Outcome {
     let port = port::draw()?;
-    let script = format!("{} listen 127.0.0.1:{port} & sleep 0.5; exit 3", this_binary().display());
+    let folder = Folder::new()?;
+    let seen = folder.0.join("seen");
+    let script = format!(
+        "{} listen 127.0.0.1:{port} & until [ -e {} ]; do sleep 0.02; done; exit 3",
+        this_binary().display(),
+        seen.display()
+    );
     let mut app = App::start(Launch { port, ..shell(&script) })?;
     app.started().await?;
     let (address, owner, listeners) = listening(&mut app).await?;
+    std::fs::write(seen, "")?;
     same(format!("{:?}", app.next().await?), "Exited(Code(3))".to_owned())?;
     let event = app.soon(Duration::from_millis(300)).await;
     check(event.is_none(), || format!("the owner lives, but {event:?} came"))?;
@@ -141,11 +151,12 @@ async fn thief_at_start(v6: bool) -> Outcome {
 }
 
 async fn elsewhere() -> Outcome {
-    let (told, real) = (port::draw()?, port::draw()?);
+    let real = port::draw()?;
     let script = format!("{} listen 127.0.0.1:{real} '[::1]:{real}'; :", this_binary().display());
-    let limit = Duration::from_millis(700);
+    // Long enough for a machine that is busy to have started it.
+    let limit = Duration::from_secs(3);
     let began = tokio::time::Instant::now();
-    let mut app = App::start(Launch { port: told, startup_time_limit: limit, ..shell(&script) })?;
+    let mut app = App::start(Launch { port: NOBODYS, startup_time_limit: limit, ..shell(&script) })?;
     app.started().await?;
     let event = app.next().await?;
     let ProcessEvent::NotListening { why: NotListening::Deadline { elsewhere } } = event else {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use supervisor::process::Launch;
 
 use crate::harness::{self, App, this_binary};
+use crate::life;
 
 /// Plays a role to its end; none when the word is no role.
 pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
@@ -18,6 +19,7 @@ pub(crate) fn play(role: &OsStr, words: &[OsString]) -> Option<ExitCode> {
         "serve" => serve(words[0], words.get(1).copied()),
         "serve-private" => serve_private(),
         "serve-many" => serve_many(words[0]),
+        "serve-alone" => serve_alone(),
         "listen" => listen(&words),
         "accept" => accept(words[0], words[1].parse().expect("a number")),
         "hold" => wait(vec![1_u8; words[0].parse().expect("a number")]),
@@ -71,6 +73,14 @@ fn serve_many(script: &str) {
         }
         std::future::pending::<()>().await;
     });
+}
+
+/// A server with nothing beside it: starts many apps, and says what is left of them.
+fn serve_alone() {
+    supervisor::process::harden().expect("as a server does");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let left = runtime.block_on(life::many_at_once());
+    say(&format!("{left:?}\n"));
 }
 
 fn say(words: &str) {
@@ -128,11 +138,16 @@ fn full_disk(folder: &str) {
     runtime.block_on(async {
         let log =
             config::StdoutLog { folder: folder.into(), prefix: "x".into(), max_size: None, max_files: None };
-        let script = "head -c 9000000 /dev/zero | tr '\\0' x; sleep 0.3";
+        let told = format!("{folder}.told");
+        let script =
+            format!("head -c 9000000 /dev/zero | tr '\\0' x; until [ -e {told} ]; do sleep 0.02; done");
         let mut app =
-            App::start(Launch { stdout_log: Some(log), ..harness::shell(script) }).expect("a start");
+            App::start(Launch { stdout_log: Some(log), ..harness::shell(&script) }).expect("a start");
         app.started().await.map_err(|error| format!("{error:?}")).expect("it starts");
-        let events = app.rest().await.map_err(|error| format!("{error:?}")).expect("it ends");
+        let first = app.next().await.map_err(|error| format!("{error:?}")).expect("an event");
+        std::fs::write(told, "").expect("an empty file has room");
+        let mut events = vec![format!("{first:?}")];
+        events.extend(app.rest().await.map_err(|error| format!("{error:?}")).expect("it ends"));
         let names: Vec<_> = events.iter().map(|event| event.split(' ').next().unwrap_or_default()).collect();
         say(&format!("{}\n", names.join(", then ")));
     });

@@ -97,8 +97,10 @@ fn every_page_that_went_wrong_is_told_and_the_others_are_asked_for_all_the_same(
 #[test]
 fn a_worker_that_is_not_itself_or_too_slow_is_not_asked_again() {
     let pages = [page("/a", None), page("/b", None)];
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let told = ask_for(nobody, "/", &pages, Duration::from_secs(10)).unwrap_err();
+    // Held, so that nobody else is given it, and never listened on.
+    let holder = tokio::net::TcpSocket::new_v4().unwrap();
+    holder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let told = ask_for(holder.local_addr().unwrap(), "/", &pages, Duration::from_secs(10)).unwrap_err();
     assert_eq!(told, "/a was not asked for: the app does not listen on its port any more");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let told = ask_for(silent.local_addr().unwrap(), "/", &pages, Duration::from_millis(100)).unwrap_err();

@@ -61,12 +61,11 @@ fn same_process(server: &mut Server, record: &Record) -> Outcome {
         ensure!(answer(server)? == first, "another process");
     }
     ensure!(record.starts().len() == 1, "{:?}", record.starts());
-    let output = server.output();
-    ensure!(
-        output.contains("1001") && output.contains(&first.to_string()),
-        "no line about the start: {output}"
-    );
-    Ok(())
+    let tells = |line: &str| line.contains("[1001]") && line.contains(&format!("'{first}'"));
+    // The event takes another way than the answer.
+    let told =
+        wait_for("a line about the start", seconds(10), || server.output().lines().any(tells).then_some(()));
+    told.context(server.output())
 }
 
 fn new_process(server: &mut Server, record: &Record) -> Outcome {
@@ -114,7 +113,7 @@ fn interrupt(server: &mut Server, _: &Record) -> Outcome {
 }
 
 fn terminate_idle(server: &mut Server, record: &Record) -> Outcome {
-    server.stop(seconds(3))?;
+    server.stop(seconds(10))?;
     ensure!(record.starts().is_empty(), "the app was started");
     Ok(())
 }
@@ -122,9 +121,9 @@ fn terminate_idle(server: &mut Server, record: &Record) -> Outcome {
 fn hang_up(server: &mut Server, _: &Record) -> Outcome {
     let first = answer(server)?;
     server.signal(Signal::HUP)?;
-    server.wait_output("[2103]", seconds(3))?;
-    wait_for("another process", seconds(5), || answer(server).ok().filter(|pid| *pid != first))?;
-    server.stop(seconds(5))
+    server.wait_output("[2103]", seconds(10))?;
+    wait_for("another process", seconds(10), || answer(server).ok().filter(|pid| *pid != first))?;
+    server.stop(seconds(10))
 }
 
 fn first_request(server: &mut Server, record: &Record) -> Outcome {
@@ -136,10 +135,10 @@ fn first_request(server: &mut Server, record: &Record) -> Outcome {
 }
 
 fn always_running(server: &mut Server, record: &Record) -> Outcome {
-    record.wait_count("listening", 1, seconds(5))?;
+    record.wait_count("listening", 1, seconds(10))?;
     let first = answer(server)?;
     process::signal(first, Signal::KILL)?;
-    record.wait_count("listening", 2, seconds(5)).context("after kill -9, without a request")
+    record.wait_count("listening", 2, seconds(10)).context("after kill -9, without a request")
 }
 
 fn hundred(server: &mut Server, record: &Record) -> Outcome {
@@ -163,7 +162,7 @@ fn hundred(server: &mut Server, record: &Record) -> Outcome {
 }
 
 fn listen_forms() -> Outcome {
-    let port = free_port()?;
+    let port = e2e::port::free_of(e2e::port::UNDRAWN)?;
     let cases: Vec<(String, Vec<&str>)> = vec![
         (port.to_string(), vec!["127.0.0.1"]),
         (format!(":{port}"), vec!["127.0.0.1"]),
@@ -190,16 +189,6 @@ fn listen_forms() -> Outcome {
         })?;
     }
     Ok(())
-}
-
-/// A port that was free a moment ago, below the range that the system draws from.
-fn free_port() -> Outcome<u16> {
-    let start = 10_000 + (std::process::id() % 15_000);
-    wait_for("a free port", seconds(5), || {
-        (start..start + 1000)
-            .filter_map(|port| u16::try_from(port).ok())
-            .find(|port| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok())
-    })
 }
 
 fn several_addresses() -> Outcome {

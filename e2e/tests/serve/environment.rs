@@ -161,8 +161,7 @@ fn hosting_startup() -> Outcome {
 }
 
 fn fixed_port() -> Outcome {
-    // Apart from the ports that other trials try.
-    let port = 26_000 + std::process::id() % 6_000;
+    let port = e2e::port::free_of(e2e::port::UNDRAWN)?;
     let found = with(&Puppet::new().variable("ASPNETCORE_PORT", &port.to_string()), |options| options)?;
     is(&found, "ASPNETCORE_PORT", Some(&port.to_string()))?;
     let found = with(&Puppet::new().variable("ASPNETCORE_PORT", ""), |options| options)?;

@@ -1,5 +1,6 @@
 //! Promise: nothing is collected on the way: bytes go on as they come, in both directions, in little memory.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,34 +71,26 @@ fn raw(text: &str) -> String {
     format!("raw:{}", hex::encode(text.as_bytes()))
 }
 
-/// The app sends one every 100 ms; each must be here before the next is sent.
+/// The app sends each when the one before is here.
 fn events(server: &mut Server, _: &Record) -> Outcome {
-    server.get("/first")?;
-    let head =
+    let folder = Folder::empty()?;
+    let text = |number: u32| format!("id: {number}\ndata: {number}\n\n");
+    let mut orders =
         raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
-    let mut client = server.client()?;
-    client.send(with_script("/sse", &format!("{head};sse:10:100;{}", raw("0\r\n\r\n"))))?;
-    client.final_head()?;
-    let mut times = Vec::new();
     for number in 1..=10 {
-        let event = client.chunk(now() + seconds(3)).context(format!("event {number}"))?;
-        let wanted = format!("id: {number}\ndata: {number}\n\n");
-        ensure!(event == wanted.as_bytes(), "event {number} is {:?}", String::from_utf8_lossy(&event));
-        times.push(now());
+        let event = text(number);
+        let go = process::text(&folder.path().join(number.to_string()));
+        write!(orders, ";await:{go};{}", raw(&format!("{:x}\r\n{event}\r\n", event.len())))?;
     }
-    one_by_one(&times)?;
-    ensure!(client.chunk(now() + seconds(3))?.is_empty(), "more than ten events");
-    Ok(())
-}
-
-/// Things sent 100 ms apart, collected anywhere on the way, would arrive together.
-fn one_by_one(times: &[std::time::Instant]) -> Outcome {
-    let apart = times.windows(2).filter(|pair| match pair {
-        [first, second] => second.duration_since(*first) > Duration::from_millis(40),
-        _ => false,
-    });
-    let apart = apart.count();
-    ensure!(apart + 2 >= times.len() - 1, "only {apart} of {} gaps were kept", times.len() - 1);
+    let mut client = server.client()?;
+    client.send(with_script("/sse", &format!("{orders};{}", raw("0\r\n\r\n"))))?;
+    client.final_head()?;
+    for number in 1..=10 {
+        folder.write(&number.to_string(), "")?;
+        let event = client.chunk(now() + seconds(20)).context(format!("event {number}"))?;
+        ensure!(event == text(number).as_bytes(), "event {number} is {:?}", String::from_utf8_lossy(&event));
+    }
+    ensure!(client.chunk(now() + seconds(20))?.is_empty(), "more than ten events");
     Ok(())
 }
 
@@ -118,41 +111,63 @@ fn upload_streams(server: &mut Server, _: &Record) -> Outcome {
     Ok(())
 }
 
-fn hanging(server: &Server, record: &Record) -> Outcome<Client> {
+fn hanging(server: &Server, record: &Record, count: usize) -> Outcome<Client> {
     let mut client = server.client()?;
     client.send(with_script("/hang", "hang"))?;
-    record.wait_count("hanging", 1, seconds(10))?;
+    record.wait_count("hanging", count, seconds(10))?;
     Ok(client)
 }
 
-fn left_soon(record: &Record) -> Outcome {
-    let start = now();
-    record.wait_count("left", 1, seconds(3)).context("the app was never told")?;
-    ensure!(start.elapsed() < seconds(1), "the app was told after {:?}", start.elapsed());
-    Ok(())
+/// Takes the time of something that takes less than a second, up to five times: once is enough, since a machine that
+/// does something else for a moment makes it slower, and nothing makes it faster.
+fn within_a_second(mut attempt: impl FnMut() -> Outcome<Duration>) -> Outcome {
+    let mut took = Vec::new();
+    while took.len() < 5 {
+        took.push(attempt()?);
+        if took.iter().any(|one| *one < seconds(1)) {
+            return Ok(());
+        }
+    }
+    e2e::fail!("it took {took:?}")
+}
+
+/// How long the app waits to be told, once a client that it answers has done this.
+fn leaving(server: &Server, record: &Record, leave: fn(Client) -> Outcome<Option<Client>>) -> Outcome {
+    let mut number = 0;
+    within_a_second(|| {
+        number += 1;
+        let client = hanging(server, record, number)?;
+        let start = now();
+        let _kept = leave(client)?;
+        record.wait_count("left", number, seconds(10)).context("the app was never told")?;
+        Ok(start.elapsed())
+    })
 }
 
 fn gone(server: &mut Server, record: &Record) -> Outcome {
-    drop(hanging(server, record)?);
-    left_soon(record)?;
+    leaving(server, record, |_| Ok(None))?;
     ensure!(server.get("/after")?.status == 200, "no more answers");
     Ok(())
 }
 
 fn half_closed(server: &mut Server, record: &Record) -> Outcome {
-    let client = hanging(server, record)?;
-    client.finish_sending()?;
-    left_soon(record)
+    leaving(server, record, |client| {
+        client.finish_sending()?;
+        Ok(Some(client))
+    })
 }
 
 fn gone_in_body(server: &mut Server, record: &Record) -> Outcome {
-    for head in ["Content-Length: 100\r\n\r\nshort", "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n"] {
+    for (path, head) in [
+        ("/length", "Content-Length: 100\r\n\r\nshort"),
+        ("/chunks", "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n"),
+    ] {
         let mut client = server.client()?;
-        client.send(format!("POST /x HTTP/1.1\r\nHost: a\r\n{head}"))?;
-        record.wait_request("/x", seconds(10))?;
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{head}"))?;
+        record.wait_request(path, seconds(10))?;
         drop(client);
     }
-    record.wait_count("body", 2, seconds(3)).context("the app waits for the rest")?;
+    record.wait_count("body", 2, seconds(10)).context("the app waits for the rest")?;
     let whole = record.requests().iter().any(|one| one.body.as_ref().is_some_and(|body| body.complete));
     ensure!(!whole, "the app took a cut body for whole");
     Ok(())
@@ -165,7 +180,7 @@ fn gone_in_download(server: &mut Server, record: &Record) -> Outcome {
     client.final_head()?;
     client.exactly(100_000)?;
     drop(client);
-    record.wait_count("lost", 1, seconds(3)).context("the app goes on writing")
+    record.wait_count("lost", 1, seconds(10)).context("the app goes on writing")
 }
 
 /// Bytes that the app could write until now.
@@ -368,24 +383,32 @@ fn pipelined(server: &mut Server, record: &Record) -> Outcome {
     Ok(())
 }
 
-fn aborted_count(server: &Server) -> Outcome<u64> {
+/// How many tokens fired, and how many requests are under way.
+fn counts(server: &Server) -> Outcome<(u64, u64)> {
     let response = server.get("/aborted-count")?;
     let report: serde_json::Value = serde_json::from_slice(&response.body).context(response.describe())?;
-    report.get("aborted").and_then(serde_json::Value::as_u64).context("no count")
+    let count = |name: &str| report.get(name).and_then(serde_json::Value::as_u64).context("no count");
+    Ok((count("aborted")?, count("active")?))
 }
 
 fn aborted() -> Outcome {
     let folder = Folder::app("probe")?;
     serve_folder(&folder, &Options::new(folder.path()).dotnet()?, |server, _| {
-        ensure!(aborted_count(server)? == 0, "aborted already");
-        for count in 1..=3 {
-            let mut client = server.client()?;
-            client.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")?;
-            e2e::pause(300);
-            drop(client);
-            let start = now();
-            wait_for("RequestAborted", seconds(3), || (aborted_count(server).ok()? == count).then_some(()))?;
-            ensure!(start.elapsed() < seconds(1), "it fired after {:?}", start.elapsed());
+        ensure!(counts(server)? == (0, 0), "aborted already");
+        let mut fired = 0;
+        for _ in 0..3 {
+            within_a_second(|| {
+                let mut client = server.client()?;
+                client.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")?;
+                wait_for("the request", seconds(20), || (counts(server).ok()? == (fired, 1)).then_some(()))?;
+                let start = now();
+                drop(client);
+                wait_for("RequestAborted", seconds(10), || (counts(server).ok()?.0 > fired).then_some(()))?;
+                let took = start.elapsed();
+                fired += 1;
+                wait_for("its end", seconds(10), || (counts(server).ok()? == (fired, 0)).then_some(()))?;
+                Ok(took)
+            })?;
         }
         Ok(())
     })
@@ -396,16 +419,24 @@ fn dotnet_events() -> Outcome {
     serve_folder(&folder, &Options::new(folder.path()).dotnet()?, |server, _| {
         server.get("/probe")?;
         let mut client = server.client()?;
-        client.send("GET /sse?n=10&ms=100 HTTP/1.1\r\nHost: a\r\n\r\n")?;
+        client.send("GET /sse?n=10&ms=400 HTTP/1.1\r\nHost: a\r\n\r\n")?;
         let head = client.final_head()?;
         ensure!(head.field("Content-Type") == Some("text/event-stream"), "{}", head.describe());
         let mut times = Vec::new();
         for number in 1..=10 {
-            let event = client.chunk(now() + seconds(3)).context(format!("event {number}"))?;
+            let event = client.chunk(now() + seconds(20)).context(format!("event {number}"))?;
             let text = String::from_utf8_lossy(&event).into_owned();
             ensure!(text.starts_with(&format!("id: {number}\n")), "event {number} is {text:?}");
             times.push(now());
         }
         one_by_one(&times)
     })
+}
+
+/// Things sent 400 ms apart, collected anywhere on the way, would arrive together: in pairs every other gap is lost.
+fn one_by_one(times: &[std::time::Instant]) -> Outcome {
+    let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1].duration_since(pair[0])).collect();
+    let kept = gaps.iter().filter(|gap| **gap > Duration::from_millis(150)).count();
+    ensure!(kept * 3 >= gaps.len() * 2, "{kept} of {} gaps were kept: {gaps:?}", gaps.len());
+    Ok(())
 }

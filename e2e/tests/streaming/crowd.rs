@@ -27,7 +27,7 @@ fn many_streams(server: &mut Server, _: &Record) -> Outcome {
         streams.push(client);
     }
     ensure!(
-        server.client()?.patience(seconds(3)).get("/next")?.status == 200,
+        server.client()?.patience(seconds(10)).get("/next")?.status == 200,
         "no answer beside the streams"
     );
     Ok(())
@@ -87,9 +87,9 @@ fn unused(server: &mut Server, record: &Record) -> Outcome {
     }
     let (mut first, mut second) = (few.remove(0), few.remove(0));
     first.send(with_script("/hang", "hang"))?;
-    record.wait_request("/hang", seconds(5))?;
+    record.wait_request("/hang", seconds(10))?;
     second.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n")?;
-    let response = second.patience(seconds(5)).response().context("kept waiting")?;
+    let response = second.patience(seconds(10)).response().context("kept waiting")?;
     ensure!(response.status == 200, "{}", response.describe());
     Ok(())
 }

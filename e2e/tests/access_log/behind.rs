@@ -71,7 +71,7 @@ fn never_read() -> Outcome {
         hurry(server, 10, "/x")?;
         let start = now();
         server.stop(seconds(10))?;
-        ensure!(start.elapsed() < seconds(4), "the end took {:?}", start.elapsed());
+        ensure!(start.elapsed() < seconds(8), "the end took {:?}", start.elapsed());
         ensure!(server.output().contains("[2106]"), "nobody told that lines are missing");
         Ok(())
     })
@@ -88,11 +88,13 @@ fn full() -> Outcome {
     })?;
     serve_folder(&folder, &with_log(&folder, Path::new("/dev/full")), |server, _| {
         let took = without(server)?;
-        ensure!(took < usual * 4 + seconds(1), "{took:?} for what takes {usual:?} without a log");
-        wait_for("every line to be lost", seconds(5), || {
+        // Waits for the log, one in each request, would come to more than what a busy machine takes.
+        ensure!(took < usual * 4 + seconds(5), "{took:?} for what takes {usual:?} without a log");
+        wait_for("every line to be lost", seconds(10), || {
             count(server).ok()?;
             (sum(server, "unlogged").ok()? == 500).then_some(())
         })?;
+        server.wait_output("[2106]", seconds(10))?;
         let told = server.output().matches("[2106]").count();
         ensure!(told == 1, "it was told {told} times");
         server.stop(seconds(10))

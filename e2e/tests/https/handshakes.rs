@@ -10,7 +10,7 @@ use std::time::Duration;
 use e2e::clock::seconds;
 use e2e::folder::Folder;
 use e2e::{Client, Context as _, Ending as Closed, Outcome, Puppet, Record, Server};
-use e2e::{ensure, find, now, pause, process};
+use e2e::{ensure, find, now, process, wait_for};
 
 use super::secure::{self, AUTHORITY, CERTIFICATE, Ending, KEY, OTHER_KEY, Secure, files, options};
 
@@ -116,7 +116,8 @@ pub(super) fn slow(_: &mut Server, address: SocketAddr, _: &Record) -> Outcome {
     let silent = silent.join().ok().context("the silent client panicked")??;
     for (who, took) in [("trickling", start.elapsed()), ("silent", silent)] {
         ensure!(took > Duration::from_millis(9_500), "the {who} client was cut after {took:?}");
-        ensure!(took < seconds(13), "the {who} client was cut only after {took:?}");
+        // The trickling one would go on for half a minute.
+        ensure!(took < seconds(18), "the {who} client was cut only after {took:?}");
     }
     Ok(())
 }
@@ -136,7 +137,8 @@ pub(super) fn many(server: &mut Server, address: SocketAddr, _: &Record) -> Outc
         let start = now();
         let (text, _) = Secure::connect(address)?.get("/beside")?;
         ensure!(text.starts_with("HTTP/1.1 200"), "{text}");
-        ensure!(start.elapsed() < seconds(2), "served after {:?}", start.elapsed());
+        // The others have ten.
+        ensure!(start.elapsed() < seconds(5), "served after {:?}", start.elapsed());
         ensure!(server.get("/plain")?.status == 200, "http beside idle handshakes");
     }
     Ok(())
@@ -223,8 +225,7 @@ pub(super) fn gone(server: &mut Server, address: SocketAddr, _: &Record) -> Outc
         let part = hello.get(..number % hello.len()).unwrap_or_default();
         Client::connect(address)?.send(part)?;
     }
-    pause(500);
-    let after = descriptors()?;
-    ensure!(after <= before + 2, "{before} descriptors became {after}");
-    Ok(())
+    // Long before the deadline of handshakes.
+    let freed = wait_for("the descriptors", seconds(5), || (descriptors().ok()? <= before + 2).then_some(()));
+    freed.context(format!("{before} descriptors became {}", descriptors()?))
 }

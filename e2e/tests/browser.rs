@@ -150,8 +150,9 @@ fn circuit() -> Outcome {
 }
 
 const SHOWN: &str = "Number(/Current count: ([0-9]+)/.exec(document.body.innerText)[1])";
-/// Clicks before the circuit stands are lost.
-const CLICKED: &str = "document.querySelector('button.btn').click(); \
+/// Clicks before the circuit stands are lost. The next one waits for the last one, lest many be under way at once.
+const CLICKED: &str = "if (!(Date.now() - window.clicked < 3000)) { \
+                       window.clicked = Date.now(); document.querySelector('button.btn').click(); } \
                        /Current count: [1-9]/.test(document.body.innerText)";
 
 /// What the counter shows, once clicks that are still on their way have arrived.

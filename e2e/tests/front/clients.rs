@@ -59,6 +59,7 @@ fn leaving(server: &mut Server) -> Outcome {
 
 /// The token of a request whose client stays does not fire, nor that of one that was answered.
 fn aborted(server: &mut Server) -> Outcome {
+    ensure!(counts(server)? == (0, 0), "something is under way");
     let mut stays = server.client()?.patience(seconds(60));
     stays.send("GET /slow?ms=4000 HTTP/1.1\r\nHost: a\r\n\r\n")?;
     let mut leaves = server.client()?;
@@ -70,6 +71,8 @@ fn aborted(server: &mut Server) -> Outcome {
     let response = stays.response()?;
     ensure!(response.status == 200 && response.text() == "slept 4000 ms\n", "{}", response.describe());
     drop(stays);
+    // The app counts it until just after its client has the answer.
+    wait_for("the end of both", seconds(10), || (counts(server).ok()?.1 == 0).then_some(()))?;
     ensure!(counts(server)? == (1, 0), "{:?}", counts(server)?);
     Ok(())
 }

@@ -7,6 +7,7 @@ pub(super) fn add_to(suite: Suite) -> Suite {
         .test("a touch is enough, and the old process goes only when the new one serves", touched)
         .test("under load no request is lost, and every POST arrives once", under_load)
         .test("a request that is under way ends on the process that it began on", under_way)
+        .test("who is slow to read whole answers keeps no process from its end", slow_reader)
         .test("a burst of changes is one recycle", burst)
         .test("a file that is broken, empty or gone changes nothing", broken)
         .test("an app that does not start any more leaves the old process serving", fails)
@@ -77,6 +78,31 @@ fn under_way() -> Outcome {
         let response = client.response()?;
         ensure!(response.status == 200 && response.text() == "slow", "{}", response.describe());
         gone(first)
+    })
+}
+
+/// Answers that the process is done with, more than the system has room for: the last of them stays with the server.
+fn slow_reader() -> Outcome {
+    const ASKED: usize = 2000;
+    let answer = [&b"HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n"[..], &[b'x'; 8192]].concat();
+    let folder = Puppet::new().variable("PUPPET_FIXED", &hex::encode(&answer)).folder()?;
+    serve_folder(&folder, &Options::new(folder.path()), |server, _| {
+        let mut client = server.client()?.patience(3 * SOON);
+        client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n".repeat(ASKED))?;
+        let mut used = 0;
+        wait_for("an end of the room", SOON, || {
+            pause(500);
+            let before = std::mem::replace(&mut used, process::ticks_of_tree(server.pid()));
+            (used == before).then_some(())
+        })?;
+        touch(&folder)?;
+        // Far less than the drain timeout.
+        server.wait_output("shut down process with Id", SOON)?;
+        for number in 1..=ASKED {
+            let response = client.response()?;
+            ensure!(response.status == 200 && response.body.len() == 8192, "answer {number} of {ASKED}");
+        }
+        Ok(())
     })
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_log_that_cannot_be_does_not_stop_the_app", no_log),
         trial("a_full_disk_does_not_stop_the_app", full),
         trial("nothing_is_lost_at_the_end", last_words),
+        trial("the_log_is_whole_when_the_end_of_its_app_is_told", log_before_end),
     ]
 }
 
@@ -192,4 +193,17 @@ async fn last_words() -> Outcome {
         })?;
     }
     Ok(())
+}
+
+/// Whoever hears of the end may end the server, and the log's own thread with it. A file for each few lines takes that
+/// thread much longer than the app.
+async fn log_before_end() -> Outcome {
+    let folder = Folder::new()?;
+    let log = StdoutLog { max_size: Some(500), ..logged(&folder) };
+    let mut app = App::start(Launch { stdout_log: Some(log), ..shell("seq 20000") })?;
+    let pid = app.started().await?;
+    app.rest().await?;
+    let texts = log_texts(&folder, pid)?;
+    let written: usize = texts.iter().map(String::len).sum();
+    check(texts.iter().any(|text| text.ends_with("\n20000\n")), || format!("{written} bytes are in the log"))
 }

@@ -93,6 +93,28 @@ mod tests {
         }
     }
 
+    /// A write that the kernel has no room for any more.
+    struct Blocked {
+        stream: Stream,
+        reader: std::net::TcpStream,
+        written: u64,
+        clock: Rc<Clock>,
+        slot: Rc<Slot>,
+    }
+
+    impl Blocked {
+        async fn new() -> Self {
+            let (stream, reader) = pair().await;
+            let (written, clock) = (fill(&stream).await, Rc::new(Clock::default()));
+            let slot = clock.slot();
+            Self { stream, reader, written, clock, slot }
+        }
+
+        fn waiting(&self) -> Waiting<'_> {
+            Waiting { slot: &self.slot, wait: Wait::ClientWrite, stream: &self.stream }
+        }
+    }
+
     fn run(test: impl Future<Output = ()>) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
     }
@@ -100,28 +122,24 @@ mod tests {
     #[test]
     fn who_reads_slowly_has_not_stalled() {
         run(async {
-            let (stream, mut reader) = pair().await;
-            let written = fill(&stream).await;
-            let clock = Rc::new(Clock::default());
-            let slot = clock.slot();
-            let waiting = Waiting { slot: &slot, wait: Wait::ClientWrite, stream: &stream };
+            let mut blocked = Blocked::new().await;
             let mut stall = Stall::default();
-            assert!(!stall.is_over(waiting, written, SPAN, 0), "it has just begun");
+            assert!(!stall.is_over(blocked.waiting(), blocked.written, SPAN, 0), "it has just begun");
             for _ in 0..3 {
-                read_some(&stream, &mut reader);
-                clock.tick();
-                clock.tick();
-                assert!(slot.expired(Wait::ClientWrite));
-                assert!(!stall.is_over(waiting, written, SPAN, 0), "something was read");
-                assert!(!slot.expired(Wait::ClientWrite), "and the time begins again");
+                read_some(&blocked.stream, &mut blocked.reader);
+                blocked.clock.tick();
+                blocked.clock.tick();
+                assert!(blocked.slot.expired(Wait::ClientWrite));
+                assert!(!stall.is_over(blocked.waiting(), blocked.written, SPAN, 0), "something was read");
+                assert!(!blocked.slot.expired(Wait::ClientWrite), "and the time begins again");
             }
             // What is still on its way within the kernel counts as read; it has an end.
             let mut over = false;
             for _ in 0..200 {
-                clock.tick();
-                assert!(!stall.is_over(waiting, written, SPAN, 0), "never early");
-                clock.tick();
-                over = stall.is_over(waiting, written, SPAN, 0);
+                blocked.clock.tick();
+                assert!(!stall.is_over(blocked.waiting(), blocked.written, SPAN, 0), "never early");
+                blocked.clock.tick();
+                over = stall.is_over(blocked.waiting(), blocked.written, SPAN, 0);
                 if over {
                     break;
                 }
@@ -134,21 +152,20 @@ mod tests {
     #[test]
     fn what_was_written_meanwhile_counts_and_too_little_does_not() {
         run(async {
-            let (stream, mut reader) = pair().await;
-            let written = fill(&stream).await;
-            let clock = Rc::new(Clock::default());
-            let slot = clock.slot();
-            let waiting = Waiting { slot: &slot, wait: Wait::ClientWrite, stream: &stream };
+            let mut blocked = Blocked::new().await;
             let span = Duration::from_secs(1);
             let mut stall = Stall::default();
-            assert!(!stall.is_over(waiting, written, span, 0));
-            let second = || (0..5).for_each(|_| clock.tick());
+            assert!(!stall.is_over(blocked.waiting(), blocked.written, span, 0));
+            let second = || (0..5).for_each(|_| blocked.clock.tick());
             second();
-            assert!(!stall.is_over(waiting, written + 1, span, 0), "one more byte could be written");
-            assert!(!slot.expired(Wait::ClientWrite));
-            read_some(&stream, &mut reader);
+            assert!(
+                !stall.is_over(blocked.waiting(), blocked.written + 1, span, 0),
+                "one more byte could be written"
+            );
+            assert!(!blocked.slot.expired(Wait::ClientWrite));
+            read_some(&blocked.stream, &mut blocked.reader);
             second();
-            assert!(stall.is_over(waiting, written + 1, span, u64::MAX), "not so much");
+            assert!(stall.is_over(blocked.waiting(), blocked.written + 1, span, u64::MAX), "not so much");
         });
     }
 }

@@ -1,4 +1,5 @@
-//! For tests of what is there once a listener is gone: a port of this machine that nobody else is given meanwhile.
+//! For tests beside which others run, in this process and on this machine: a port that nobody else is given once its
+//! listener is gone, and a time in which nobody here starts a process.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;

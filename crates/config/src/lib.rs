@@ -46,4 +46,5 @@ pub use plan::{
 };
 pub use pool::{DebugLevel, DebugLog, Network, Recycling, SslFlags, WarmUpPage};
 pub use resolve::{load, load_file};
+pub use value::write_time_span;
 pub use webconfig::schema::{HANDLER_SETTINGS, Honoured, PartInfo, SECTIONS, SectionInfo};

@@ -14,12 +14,12 @@ use crate::value::write_time_span;
 /// One setting.
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
-    amount: Amount,
+    value: Value,
     pub(crate) origin: Origin,
 }
 
 /// What a setting is set to.
-enum Amount {
+enum Value {
     Flag(bool),
     Text(String),
     /// With its unit, which may be empty.
@@ -31,28 +31,28 @@ enum Amount {
 impl Setting {
     /// In decimal digits and with its unit, where it is a number or a time.
     pub(crate) fn value(&self) -> (String, &'static str) {
-        match &self.amount {
-            Amount::Flag(value) => (value.to_string(), ""),
-            Amount::Text(text) => (text.clone(), ""),
-            Amount::Number(number, unit) => (number.to_string(), unit),
-            Amount::Span(span) => (span.as_secs().to_string(), "seconds"),
-            Amount::None => ("none".to_owned(), ""),
+        match &self.value {
+            Value::Flag(value) => (value.to_string(), ""),
+            Value::Text(text) => (text.clone(), ""),
+            Value::Number(number, unit) => (number.to_string(), unit),
+            Value::Span(span) => (span.as_secs().to_string(), "seconds"),
+            Value::None => ("none".to_owned(), ""),
         }
     }
 
     /// Whether `hh:mm:ss` is how it is written.
     pub(crate) fn is_time_span(&self) -> bool {
-        matches!(self.amount, Amount::Span(_))
+        matches!(self.value, Value::Span(_))
     }
 
     /// As the short table has it.
     pub(crate) fn short(self) -> (String, String, Origin) {
-        let value = match &self.amount {
-            Amount::Flag(true) => "yes".to_owned(),
-            Amount::Flag(false) => "no".to_owned(),
-            Amount::Number(number, "seconds") => format!("{number} s"),
-            Amount::Span(span) => write_time_span(span.as_secs()),
-            Amount::Number(..) | Amount::Text(_) | Amount::None => match self.value() {
+        let value = match &self.value {
+            Value::Flag(true) => "yes".to_owned(),
+            Value::Flag(false) => "no".to_owned(),
+            Value::Number(number, "seconds") => format!("{number} s"),
+            Value::Span(span) => write_time_span(span.as_secs()),
+            Value::Number(..) | Value::Text(_) | Value::None => match self.value() {
                 (value, "") => value,
                 (value, unit) => format!("{value} {unit}"),
             },
@@ -61,21 +61,21 @@ impl Setting {
     }
 }
 
-fn one(name: &'static str, amount: Amount, origin: Origin) -> Setting {
-    Setting { name, amount, origin }
+fn one(name: &'static str, value: Value, origin: Origin) -> Setting {
+    Setting { name, value, origin }
 }
 
-fn span(value: Option<Duration>) -> Amount {
-    value.map_or(Amount::None, Amount::Span)
+fn span(value: Option<Duration>) -> Value {
+    value.map_or(Value::None, Value::Span)
 }
 
-fn number(value: Option<u64>, unit: &'static str) -> Amount {
-    value.map_or(Amount::None, |value| Amount::Number(value, unit))
+fn number(value: Option<u64>, unit: &'static str) -> Value {
+    value.map_or(Value::None, |value| Value::Number(value, unit))
 }
 
-fn list(items: impl Iterator<Item = String>) -> Amount {
+fn list(items: impl Iterator<Item = String>) -> Value {
     let items = items.collect::<Vec<_>>().join(", ");
-    if items.is_empty() { Amount::None } else { Amount::Text(items) }
+    if items.is_empty() { Value::None } else { Value::Text(items) }
 }
 
 /// Every one of them, in the order of reading.
@@ -93,10 +93,10 @@ fn starting(plan: &Plan, Said { parts, own, .. }: Said) -> Vec<Setting> {
         Some(host) => format!("{} of {host}", page.path),
         None => page.path.clone(),
     });
-    let drain = Amount::Number(plan.drain_timeout.as_secs(), "seconds");
+    let drain = Value::Number(plan.drain_timeout.as_secs(), "seconds");
     vec![
-        one("always running", Amount::Flag(app.always_running), said(own.always_running.as_ref())),
-        one("preloadEnabled", Amount::Flag(app.preload), said(own.preload.as_ref())),
+        one("always running", Value::Flag(app.always_running), said(own.always_running.as_ref())),
+        one("preloadEnabled", Value::Flag(app.preload), said(own.preload.as_ref())),
         one("initializationPage", list(pages), said(parts.config.warm_up.first())),
         one("idleTimeout", span(app.idle_timeout), said(own.idle_timeout.as_ref())),
         one("drain timeout", drain, said(own.drain_timeout.as_ref())),
@@ -111,12 +111,12 @@ fn recycling(plan: &Plan, Said { parts, own, .. }: Said) -> Vec<Setting> {
     vec![
         one(
             "disallowOverlappingRotation",
-            Amount::Flag(app.disallow_overlapping_rotation),
+            Value::Flag(app.disallow_overlapping_rotation),
             said(own.disallow_overlapping_rotation.as_ref()),
         ),
         one(
             "disallowRotationOnConfigChange",
-            Amount::Flag(app.disallow_rotation_on_config_change),
+            Value::Flag(app.disallow_rotation_on_config_change),
             said(on_change.filter(|on| on.value).or(in_file).or(on_change)),
         ),
         one("periodicRestart time", span(recycling.time), said(own.recycle_time.as_ref())),
@@ -180,14 +180,14 @@ fn trusting(plan: &Plan, Said { parts, own, .. }: Said) -> Vec<Setting> {
         None => Origin::Default,
     };
     vec![
-        one("webSocket enabled", Amount::Flag(app.web_sockets), said(parts.config.web_sockets.as_ref())),
+        one("webSocket enabled", Value::Flag(app.web_sockets), said(parts.config.web_sockets.as_ref())),
         one("sslFlags", list(flags), said(parts.config.ssl_flags.as_ref())),
         one(
             "trusted proxies",
             list(plan.trusted_proxies.iter().map(ToString::to_string)),
             said(own.trusted_proxies.as_ref()),
         ),
-        one("private network", Amount::Flag(app.private_network), said(own.private_network.as_ref())),
+        one("private network", Value::Flag(app.private_network), said(own.private_network.as_ref())),
         one("error page link", list(app.error_page_link.clone().into_iter()), link),
     ]
 }

@@ -97,8 +97,9 @@ fn digits(text: &str, most: u64) -> Option<u64> {
     number(text, 0, most).ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Seconds as `hh:mm:ss`.
-pub(crate) fn write_time_span(seconds: u64) -> String {
+/// Seconds as `hh:mm:ss`, with as many hours as there are.
+#[must_use]
+pub fn write_time_span(seconds: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 

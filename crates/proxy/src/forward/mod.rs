@@ -308,7 +308,7 @@ impl Pump<'_> {
         let slot = &self.record.connection.slot;
         let slow_client = slot.is_armed(Wait::ClientRead) || slot.is_armed(Wait::ClientWrite);
         if slow_client && self.pool.is_crowded() {
-            upstream.becomes_endless();
+            upstream.stops_counting();
         }
         // Who does not count needs no second look.
         if upstream.counts() {

@@ -119,7 +119,7 @@ impl Upstream {
 
     /// Tunnels and event streams have no end of their own, and what waits for its client lasts as long as that likes. They
     /// are bounded by the client connections, and no longer count as connections for requests, which would wait behind them.
-    pub(crate) fn becomes_endless(&mut self) {
+    pub(crate) fn stops_counting(&mut self) {
         self.permit = None;
     }
 

@@ -277,7 +277,7 @@ impl ResponseSide {
             self.write_final(sides, data);
             upstream.buffer.consume(self.head.length);
             if self.outbox.events.is_some() {
-                upstream.becomes_endless();
+                upstream.stops_counting();
             }
             return Ok(());
         }

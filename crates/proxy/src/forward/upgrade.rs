@@ -69,7 +69,7 @@ pub(crate) async fn tunnel(
         to_app: Direction { mask: Some([0; 4]), ..Direction::default() },
         ending: false,
     };
-    tunnel.upstream.becomes_endless();
+    tunnel.upstream.stops_counting();
     // A tunnel has no end of its own.
     connection.slot.disarm(Wait::Total);
     let end = poll_fn(|context| {

@@ -79,19 +79,15 @@ fn effective(one: &Effective) -> Row {
         format!("{} ({})", one.name, one.iis)
     };
     let value = match one.unit {
-        _ if one.is_time_span => time_span(&one.value),
+        _ if one.is_time_span => {
+            one.value.parse().map_or_else(|_| one.value.clone(), config::write_time_span)
+        }
         "" if one.value.is_empty() => "-".to_owned(),
         // A number without a unit may be a port.
         "" => one.value.clone(),
         unit => format!("{} {unit}", grouped(&one.value)),
     };
     (name, value, origin(&one.origin))
-}
-
-/// 3600 seconds as 01:00:00.
-fn time_span(seconds: &str) -> String {
-    let Ok(seconds) = seconds.parse::<u64>() else { return seconds.to_owned() };
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// 30000000 as 30,000,000; everything else as it is.
